@@ -1,0 +1,180 @@
+"""The one stream of public events: what happened, at which server, by which rule, and why.
+
+Journal, ladder, metrics, pages and the lab's checkers read these and nothing else. No event
+bears a secret.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from dataclasses import dataclass
+
+from evertone.model import Attempt, Hop, Outcome, Target
+from evertone.rules import Rule
+
+__all__ = [
+    "CallChanged",
+    "ConfigApplied",
+    "Event",
+    "FailedBack",
+    "FailedOver",
+    "FellBack",
+    "ProbeFailed",
+    "Refreshed",
+    "Refused",
+    "Registered",
+    "RequestSent",
+    "ResolveFailed",
+    "Resolved",
+    "ServerDown",
+    "TargetFailed",
+    "Unregistered",
+    "Warned",
+    "to_dict",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Common fields: ``at`` seconds on the shell's clock; ``line`` 0 means the whole phone;
+    ``server`` is the registrar 1 or 2, 0 where none is meant; ``hop`` the target concerned."""
+
+    at: float
+    line: int = 0
+    server: int = 0
+    hop: Hop | None = None
+    rule: Rule | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved(Event):
+    """A name became a hop list (D)."""
+
+    hops: tuple[Hop, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveFailed(Event):
+    """A name led nowhere: its server counts as unavailable (D14)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSent(Event):
+    """An attempt begins at ``hop``."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetFailed(Event):
+    """An attempt came to nothing at ``hop``; the reason says what follows."""
+
+    method: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered(Event):
+    """The line has a new binding at ``hop`` for ``expires_s`` seconds."""
+
+    expires_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refreshed(Event):
+    """The line's binding at ``hop`` was renewed for ``expires_s`` seconds."""
+
+    expires_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unregistered(Event):
+    """A binding ended: removed, or run out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedOver(Event):
+    """The line moved within one hop list, away from ``origin`` (B)."""
+
+    origin: Target | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FellBack(Event):
+    """The line moved to another server or proxy (F, P)."""
+
+    origin_server: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedBack(Event):
+    """The line is home: at the primary, or at the working server or proxy."""
+
+    origin: Target | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerDown(Event):
+    """A whole hop list is unavailable (F8)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeFailed(Event):
+    """A try home failed (B6, F4, P2)."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused(Event):
+    """A live server refused (A6, A7)."""
+
+    method: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallChanged(Event):
+    """A call entered ``state``: calling, proceeding, ringing, established, ended ..."""
+
+    call: str
+    state: str
+    direction: str
+    peer: str
+    code: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigApplied(Event):
+    """Settings took effect."""
+
+    lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned(Event):
+    """Something odd came in (a malformed packet, an answer nobody asked for); nothing was lost."""
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Rule):
+        return value.id
+    if isinstance(value, enum.Enum):
+        return value.value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value in (float("inf"), float("-inf")):
+        return None
+    return value
+
+
+def to_dict(event: Event) -> dict[str, object]:
+    """The event as plain JSON values, its class name under ``event``."""
+    plain = {"event": type(event).__name__}
+    for field in dataclasses.fields(event):
+        plain[field.name] = _plain(getattr(event, field.name))  # type: ignore[assignment]
+    return dict(plain)

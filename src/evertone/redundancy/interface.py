@@ -1,0 +1,215 @@
+"""What goes into and comes out of the redundancy engine of a line.
+
+The engine knows neither SIP messages nor DNS records: hops and outcomes come in, decisions
+go out. One engine per line; ``TargetMarks`` is shared by all lines of a phone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from evertone.events import Event
+from evertone.model import Attempt, Group, Hop, Outcome, Target
+
+__all__ = [
+    "Abandon",
+    "Announce",
+    "CallsChanged",
+    "Completed",
+    "EngineInput",
+    "EngineOutput",
+    "Extend",
+    "Finished",
+    "FlowLost",
+    "Late",
+    "Locate",
+    "LocateFailed",
+    "Located",
+    "NetworkChanged",
+    "RequestCancelled",
+    "RequestWanted",
+    "Resubscribe",
+    "Send",
+    "Silent",
+    "Started",
+    "Stopped",
+]
+
+# --- in ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The phone starts: register after ``wait_s`` (R7)."""
+
+    wait_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A clean stop: give up everything, remove our bindings (R5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The answer to :class:`Locate`: at least one hop, in order (D)."""
+
+    group: Group
+    registrar: int
+    hops: tuple[Hop, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LocateFailed:
+    """The answer to :class:`Locate` when the name leads nowhere (D14)."""
+
+    group: Group
+    registrar: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """S1's time of the attempt is up without an answer (S3): the engine answers in the same
+    turn with :class:`Extend` (wait until 64*T1) or :class:`Abandon` (and moves on)."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An attempt ended. ``expires_s`` is what a 2xx to REGISTER granted (R4)."""
+
+    attempt: int
+    outcome: Outcome
+    expires_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A 2xx to a REGISTER that had been given up (A11)."""
+
+    attempt: Attempt
+    expires_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestWanted:
+    """The phone wants to send a request other than REGISTER.
+
+    ``someone_waits``: a person waits for it (F3, D16). ``at``: the request is in-dialog and
+    this is its next hop (C2): the walk starts there, stays in ``registrar``'s list, and never
+    goes to the other server. Ends with exactly one :class:`Completed`, unless cancelled.
+    """
+
+    request: int
+    method: str
+    someone_waits: bool = True
+    at: Target | None = None
+    registrar: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCancelled:
+    """The user hung up: no failover, no Completed (A13)."""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallsChanged:
+    """``idle``: the *phone* has no call in any state (B5). ``registrars``: the servers that
+    calls of this *line* hang on (F4)."""
+
+    idle: bool
+    registrars: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class FlowLost:
+    """A flow to ``target`` closed by itself (R9)."""
+
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkChanged:
+    """A network change or a resume: everything anew (R8)."""
+
+
+EngineInput: TypeAlias = (
+    Started
+    | Stopped
+    | Located
+    | LocateFailed
+    | Silent
+    | Finished
+    | Late
+    | RequestWanted
+    | RequestCancelled
+    | CallsChanged
+    | FlowLost
+    | NetworkChanged
+)
+
+# --- out --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Locate:
+    """Resolve the address of ``group`` on the way to ``registrar``; one answer follows."""
+
+    group: Group
+    registrar: int
+    someone_waits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Make this attempt: build the request for its registrar, send it to its hop. REGISTER
+    attempts with ``expires_s == 0`` remove the binding made through that very hop (B6)."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """Let the attempt go on until 64*T1, resends included (S3)."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """Stop resending; keep the transaction for stragglers (A8, A11). No Finished follows."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A wanted request is over: ``outcome`` is its result, ``attempt`` who brought it (None
+    where no target could be tried)."""
+
+    request: int
+    outcome: Outcome
+    attempt: Attempt | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resubscribe:
+    """Make every subscription of the line anew at ``registrar`` (B11, F7)."""
+
+    registrar: int
+    hop: Hop
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Tell the world."""
+
+    event: Event
+
+
+EngineOutput: TypeAlias = Locate | Send | Extend | Abandon | Completed | Resubscribe | Announce
