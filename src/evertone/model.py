@@ -126,13 +126,15 @@ class Cause(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of one attempt. ``retry_after_s`` is 0 where the answer bore none."""
+    """The end of one attempt. ``retry_after_s`` is 0 where the answer bore none; ``alerted``
+    says that a provisional answer above 100 came first (A2, P1: the answer is then final)."""
 
     kind: OutcomeKind
     code: int = 0
     cause: Cause | None = None
     retry_after_s: float = 0.0
     text: str = ""
+    alerted: bool = False
 
     @property
     def ok(self) -> bool:

@@ -1,0 +1,145 @@
+"""One hop list and where in it the line stands (B)."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from evertone.config.settings import PathSettings
+from evertone.model import Group, Hop, HopSource, Target
+from evertone.redundancy.policy import FAILBACK, Failback, FailbackTrigger, Start
+
+__all__ = ["HOME_SPACING_S", "Change", "HopList"]
+
+HOME_SPACING_S = 30.0  # B6: tries home are at least this far apart
+
+
+class Change(enum.Enum):
+    """What a new resolution did to the list."""
+
+    NONE = "same targets"
+    FIRST = "first resolution"
+    CHANGED = "other targets"
+    NEW_PRIMARY = "a new primary above the current target"  # B8
+    CURRENT_GONE = "the current target is no longer listed"  # B8
+
+
+@dataclass(slots=True)
+class HopList:
+    """The targets that one server or proxy resolves to, and the one in use.
+
+    ``current`` is where requests start in modes 1-3, and for mode 0 the last that answered.
+    ``away_since`` is the failover's time, None at home. ``home_due``: a try home fell due in
+    a call and waits for its end (B5).
+    """
+
+    group: Group
+    registrar: int
+    path: PathSettings
+    has_name: bool
+    hops: tuple[Hop, ...] = ()
+    current: Target | None = None
+    away_since: float | None = None
+    home_due: bool = False
+    last_home_try: float = field(default=float("-inf"))
+
+    @property
+    def failback(self) -> Failback:
+        """The failback mode's row; an address that is no name has no failback (B)."""
+        return FAILBACK[self.path.failback_mode if self.has_name else 0]
+
+    @property
+    def away(self) -> bool:
+        """True while the current target is not the primary."""
+        return bool(self.hops) and self.current is not None and self.current != self.hops[0].target
+
+    def hop_of(self, target: Target | None) -> Hop | None:
+        """The hop of ``target``, None if it is not listed."""
+        if target is None:
+            return None
+        for hop in self.hops:
+            if hop.target == target:
+                return hop
+        return None
+
+    def update(self, hops: tuple[Hop, ...], now: float) -> Change:
+        """Take a new resolution; say what it changed (B8)."""
+        old = self.hops
+        if not old:
+            self.hops = hops
+            return Change.FIRST
+        if hops is old:
+            return Change.NONE
+        before = self.hop_of(self.current)
+        self.hops = hops
+        if len(hops) == len(old) and all(
+            a.target == b.target for a, b in zip(hops, old, strict=True)
+        ):
+            return Change.NONE
+        if before is None:
+            return Change.CHANGED
+        after = self.hop_of(self.current)
+        if after is None:
+            return self._without_current(before)
+        if after.index > 0 and hops[0].target not in {h.target for h in old[: before.index]}:
+            self.away_since = now
+            return Change.NEW_PRIMARY
+        if after.index == 0:
+            self.away_since = None
+        return Change.CHANGED
+
+    def _without_current(self, before: Hop) -> Change:
+        if self.hops[0].source in (HopSource.STATIC, HopSource.STALE):
+            # B8: such a list never displaces a target that answers; it stays as the last hop
+            kept = Hop(
+                before.group,
+                len(self.hops),
+                before.target,
+                before.valid_until,
+                before.ttl_s,
+                before.why,
+                before.source,
+            )
+            self.hops = (*self.hops, kept)
+            return Change.CHANGED
+        self.current = None
+        self.away_since = None
+        return Change.CURRENT_GONE
+
+    def order(self, first: Target | None = None) -> list[Hop]:
+        """The hops in the order in which a request outside a dialog tries them (B1-B4, B7).
+
+        ``first`` overrides where it begins.
+        """
+        begin = first
+        if begin is None and self.failback.start is not Start.TOP:
+            begin = self.current
+        start = self.hop_of(begin)
+        if start is None or start.index == 0:
+            return list(self.hops)
+        return [start, *(hop for hop in self.hops if hop is not start)]
+
+    def used(self, hop: Hop, now: float) -> bool:
+        """``hop`` served: it is current now. True if the line moved to it."""
+        if self.current == hop.target:
+            return False
+        moved = self.current is not None or hop.index > 0
+        self.current = hop.target
+        self.away_since = now if hop.index > 0 else None
+        if hop.index == 0:
+            self.home_due = False
+        return moved
+
+    def home_at(self) -> float | None:
+        """When a try home falls due by itself, None if never (B2, B4)."""
+        if self.away_since is None or not self.away:
+            return None
+        trigger = self.failback.trigger
+        if trigger is FailbackTrigger.DURATION:
+            timeout = self.path.failback_timeout
+            return self.away_since + timeout if timeout else None
+        if trigger is FailbackTrigger.TTL:
+            hop = self.hop_of(self.current)
+            ttl = hop.ttl_s if hop is not None else float("inf")
+            return None if ttl == float("inf") else self.away_since + ttl
+        return None

@@ -1,0 +1,160 @@
+"""Which server and which proxy serve the line, and what happens when that changes (F, P)."""
+
+from __future__ import annotations
+
+from evertone.events import FailedBack, FellBack, ServerDown
+from evertone.model import Group, Hop
+from evertone.redundancy.policy import FallbackType
+from evertone.redundancy.state import LineState, TimerKey, TimerKind
+from evertone.rules import Rule
+
+__all__ = ["Serving"]
+
+WORKING, FALLBACK = 1, 2
+
+PROBE = TimerKey(TimerKind.PROBE)
+PROXY_PROBE = TimerKey(TimerKind.PROXY_PROBE)
+
+
+class Serving:
+    """The line's place among its servers and proxies. Decides nothing about requests."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, state: LineState) -> None:
+        self._state = state
+
+    def request_registrars(self, *, someone_waits: bool) -> tuple[int, ...]:
+        """The servers that a request outside a dialog may use, in order (C1, F1, F3)."""
+        state = self._state
+        configured = tuple(state.registrations)
+        if state.fallback is FallbackType.SINGLE:
+            return configured
+        if state.fallback is FallbackType.SUCCESSIVE:
+            begin = state.on or WORKING
+            if not someone_waits and state.on is not None:
+                return (begin,)
+        else:
+            begin = state.serving
+        return (begin, *(r for r in configured if r != begin))
+
+    def register_registrars(self, registrar: int) -> tuple[int, ...]:
+        """The servers that a registration may try (F2, F5). ``registrar`` as for concurrent."""
+        state = self._state
+        if state.fallback is not FallbackType.SUCCESSIVE:
+            return (registrar,)
+        if state.on == WORKING:
+            return (WORKING,)
+        return (WORKING, FALLBACK)
+
+    def registered(self, registrar: int, hop: Hop, now: float) -> None:
+        """A 2xx to REGISTER: the line moves where its redundancy type says (F1-F4, P2)."""
+        if self._state.fallback is FallbackType.SUCCESSIVE:
+            self._stand_on(registrar, hop, now)
+        else:
+            self.recompute(hop, now)
+        self._stand_on_proxy(hop.group, registrar, hop, now)
+
+    def recompute(self, hop: Hop | None, now: float) -> None:
+        """Concurrent: the working server serves while it is available, else the other (F1)."""
+        state = self._state
+        if state.fallback is not FallbackType.CONCURRENT:
+            return
+        up = {r: reg.available for r, reg in state.registrations.items()}
+        serving = WORKING if up[WORKING] or not up[FALLBACK] else FALLBACK
+        if serving == state.serving:
+            return
+        state.serving = serving
+        if serving == FALLBACK:
+            self._announce_fallback(now, hop, Rule.F1, "the working server is unavailable")
+        else:
+            self._announce_home(now, hop, Rule.F1, "the working server answered")
+
+    def down(self, registrar: int, hop: Hop | None, reason: str, now: float) -> None:
+        """The whole list of ``registrar`` is unavailable (F8)."""
+        state = self._state
+        registration = state.registrations[registrar]
+        if registration.available:
+            state.announce(
+                ServerDown(
+                    at=now, line=state.line, server=registrar, hop=hop, rule=Rule.F8, reason=reason
+                )
+            )
+        registration.available = False
+
+    def lost(self) -> None:
+        """Successive: the binding that the line stood on has run out (F2, F5)."""
+        self._state.on = None
+        self._state.timers.cancel(PROBE)
+
+    def _stand_on(self, registrar: int, hop: Hop, now: float) -> None:
+        state = self._state
+        before, state.on = state.on, registrar
+        state.serving, came_from = registrar, state.serving
+        if before == registrar:
+            return
+        state.leaving.discard(registrar)
+        other = FALLBACK if registrar == WORKING else WORKING
+        for kind in (TimerKind.REFRESH, TimerKind.RETRY):
+            state.timers.cancel(TimerKey(kind, other))
+        if registrar == FALLBACK:
+            state.timers.set(PROBE, now + state.settings.fallback_timeout)
+            rule = Rule.F2 if before is None else Rule.F3
+            self._announce_fallback(now, hop, rule, "registered with the fallback server")
+            return
+        state.timers.cancel(PROBE)
+        if before == FALLBACK:
+            state.leaving.add(FALLBACK)
+        if came_from == FALLBACK:
+            self._announce_home(now, hop, Rule.F4, "the working server answered")
+
+    def _stand_on_proxy(self, group: Group, registrar: int, hop: Hop, now: float) -> None:
+        state = self._state
+        if state.proxy is None or not group.is_proxy or group is state.proxy:
+            return
+        state.proxy = group
+        if group is Group.PROXY2:
+            state.timers.set(PROXY_PROBE, now + state.settings.outbound_proxy_fallback_interval)
+            state.announce(
+                FellBack(
+                    at=now,
+                    line=state.line,
+                    server=registrar,
+                    hop=hop,
+                    rule=Rule.P2,
+                    reason="outbound proxy 1 is unavailable",
+                    origin_server=registrar,
+                )
+            )
+            return
+        state.timers.cancel(PROXY_PROBE)
+        state.announce(
+            FailedBack(
+                at=now,
+                line=state.line,
+                server=registrar,
+                hop=hop,
+                rule=Rule.P2,
+                reason="outbound proxy 1 answered",
+            )
+        )
+
+    def _announce_fallback(self, now: float, hop: Hop | None, rule: Rule, reason: str) -> None:
+        self._state.announce(
+            FellBack(
+                at=now,
+                line=self._state.line,
+                server=FALLBACK,
+                hop=hop,
+                rule=rule,
+                reason=reason,
+                origin_server=WORKING,
+            )
+        )
+
+    def _announce_home(self, now: float, hop: Hop | None, rule: Rule, reason: str) -> None:
+        self._state.announce(
+            FailedBack(
+                at=now, line=self._state.line, server=WORKING, hop=hop, rule=rule, reason=reason
+            )
+        )

@@ -1,0 +1,118 @@
+"""What the parts of one line's engine share: settings, lists, registrations, timers, output."""
+
+from __future__ import annotations
+
+import enum
+import ipaddress
+import random
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from evertone.clock import TimerTable
+from evertone.config.settings import LineSettings
+from evertone.events import Event
+from evertone.model import Group
+from evertone.redundancy.hoplist import HopList
+from evertone.redundancy.interface import Announce, EngineOutput
+from evertone.redundancy.marks import TargetMarks
+from evertone.redundancy.policy import FallbackType
+from evertone.redundancy.registration import Registration
+from evertone.schedule import SipTimers, give_up_s
+
+__all__ = ["LineState", "TimerKey", "TimerKind", "attempt_span_s"]
+
+
+class TimerKind(enum.Enum):
+    """The engine's timers."""
+
+    START = "start"  # R7
+    REFRESH = "refresh"  # R3
+    EXPIRE = "expire"  # F2
+    RETRY = "retry"  # R6
+    PROBE = "probe"  # F4
+    PROXY_PROBE = "proxy probe"  # P2
+    FAILBACK = "failback"  # B2, B4
+
+
+@dataclass(frozen=True, slots=True)
+class TimerKey:
+    """One timer: its kind, the registrar (0: the line), the hop list it is about."""
+
+    kind: TimerKind
+    registrar: int = 0
+    group: Group | None = None
+
+
+@lru_cache(maxsize=256)
+def attempt_span_s(method: str, resends: int, timers: SipTimers) -> float:
+    """S1's time, looked up once per kind of request."""
+    return give_up_s(method, resends, timers)
+
+
+def _is_name(address: str) -> bool:
+    try:
+        ipaddress.ip_address(address.strip("[]"))
+    except ValueError:
+        return True
+    return False
+
+
+@dataclass(slots=True)
+class LineState:
+    """The state of one line. ``on`` is the server of successive mode (None: not registered);
+    ``proxy`` the outbound proxy in use (None: there are none)."""
+
+    settings: LineSettings
+    sip_timers: SipTimers
+    marks: TargetMarks
+    rng: random.Random
+    out: list[EngineOutput] = field(default_factory=list)
+    timers: TimerTable[TimerKey] = field(default_factory=TimerTable)
+    lists: dict[tuple[int, Group], HopList] = field(default_factory=dict)
+    registrations: dict[int, Registration] = field(default_factory=dict)
+    on: int | None = None
+    serving: int = 1
+    proxy: Group | None = None
+    idle: bool = True
+    call_registrars: frozenset[int] = frozenset()
+    leaving: set[int] = field(default_factory=set)
+    stopping: bool = False
+
+    def __post_init__(self) -> None:
+        registrars = self.settings.registrars()
+        self.registrations = {r: Registration(r) for r in registrars}
+        self.serving = registrars[0] if registrars else 1
+        proxies = self.settings.proxies()
+        self.proxy = proxies[0] if proxies else None
+
+    @property
+    def line(self) -> int:
+        """The X of ``account.X``."""
+        return self.settings.line
+
+    @property
+    def fallback(self) -> FallbackType:
+        """How the line uses its servers."""
+        if len(self.registrations) < 2:
+            return FallbackType.SINGLE
+        return FallbackType.SUCCESSIVE if self.settings.successive else FallbackType.CONCURRENT
+
+    def hop_list(self, registrar: int, group: Group) -> HopList:
+        """The list of ``group`` on the way to ``registrar``; made when first asked for."""
+        lst = self.lists.get((registrar, group))
+        if lst is None:
+            path = self.settings.path(group, registrar)
+            lst = HopList(group, registrar, path, _is_name(path.address))
+            self.lists[registrar, group] = lst
+        return lst
+
+    def paths_from_here(self) -> tuple[Group, ...]:
+        """The outbound proxies in the order in which a request tries them (P2)."""
+        proxies = self.settings.proxies()
+        if self.proxy is None or self.proxy is proxies[0]:
+            return proxies
+        return (self.proxy, *(p for p in proxies if p is not self.proxy))
+
+    def announce(self, event: Event) -> None:
+        """Tell the world."""
+        self.out.append(Announce(event))

@@ -1,0 +1,402 @@
+"""Conducts walks: locate, try a hop, judge its outcome, go on.
+
+It decides nothing itself: verdicts and moves are looked up in :mod:`policy`, and what they
+mean for the line is the :class:`Host`'s business.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+from evertone.events import RequestSent, TargetFailed
+from evertone.model import Attempt, Cause, Group, Hop, Outcome, OutcomeKind, Reason, Target
+from evertone.redundancy.hoplist import Change, HopList
+from evertone.redundancy.interface import Abandon, Extend, Locate, Send
+from evertone.redundancy.marks import Judgement
+from evertone.redundancy.policy import (
+    CAUSE_RULES,
+    Ask,
+    Move,
+    MoveRow,
+    Step,
+    Verdict,
+    move,
+    verdict,
+)
+from evertone.redundancy.state import LineState, attempt_span_s
+from evertone.redundancy.walk import Purpose, Stage, Walk
+from evertone.rules import Rule
+from evertone.schedule import send_times
+
+__all__ = ["Host", "Walker"]
+
+_NO_TARGET = Outcome(OutcomeKind.UNAVAILABLE, cause=Cause.UNREACHABLE, text="no target to try")
+_FULL_TIME_PURPOSES = frozenset({Purpose.REGISTER, Purpose.REQUEST, Purpose.IN_DIALOG})  # S3
+
+
+class Host(Protocol):
+    """What a walk means for the line."""
+
+    def list_changed(self, lst: HopList, change: Change, now: float) -> None:
+        """A resolution brought other targets (B8)."""
+
+    def hops_for(self, walk: Walk, lst: HopList, now: float) -> list[Hop]:
+        """The order in which ``walk`` tries the list (B1-B4, B6, C2)."""
+
+    def must_register(self, walk: Walk, hop: Hop, now: float) -> bool:
+        """True if a REGISTER must go to ``hop`` before the request (B9, F3, C5)."""
+
+    def may_wait(self, walk: Walk, now: float) -> bool:
+        """False where a REGISTER gets S1's time only, even at the last target (S3)."""
+
+    def registered(self, walk: Walk, attempt: Attempt, expires_s: int, now: float) -> None:
+        """A 2xx to a REGISTER that makes or renews a binding."""
+
+    def hop_failed(self, walk: Walk, hop: Hop, outcome: Outcome, now: float) -> None:
+        """A hop did not serve; the walk goes on by itself."""
+
+    def leg_spent(self, walk: Walk, row: MoveRow, now: float) -> None:
+        """A whole list did not serve (F8); the walk goes on by itself."""
+
+    def ended(self, walk: Walk, outcome: Outcome, step: Step, now: float) -> None:
+        """The walk is over: DONE, RESULT (a live server refused), or NEXT (all are spent)."""
+
+
+class Walker:
+    """All walks of one line."""
+
+    __slots__ = ("_attempts", "_host", "_joiners", "_next_attempt", "_state", "walks")
+
+    def __init__(self, state: LineState, host: Host) -> None:
+        self._state = state
+        self._host = host
+        self.walks: dict[int, Walk] = {}
+        self._attempts: dict[int, Walk] = {}
+        self._joiners: dict[int, list[Walk]] = {}
+        self._next_attempt = 0
+
+    # --- verbs of the engine ------------------------------------------------------------------
+
+    def begin(self, walk: Walk, now: float) -> None:
+        """Start a walk. One with hops in its queue needs no resolution."""
+        self.walks[walk.request] = walk
+        self._enter_leg(walk, now)
+
+    def located(self, group: Group, registrar: int, hops: tuple[Hop, ...], now: float) -> None:
+        """A resolution came back: whoever waits for it goes on."""
+        lst = self._state.hop_list(registrar, group)
+        waiting = self._waiting(group, registrar)
+        change = lst.update(hops, now)
+        if change is not Change.NONE:
+            self._host.list_changed(lst, change, now)
+        for walk in waiting:
+            if self.walks.get(walk.request) is walk and walk.stage is Stage.LOCATING:
+                walk.queue = deque(self._host.hops_for(walk, lst, now))
+                self._advance(walk, now)
+
+    def locate_failed(self, group: Group, registrar: int, text: str, now: float) -> None:
+        """A name led nowhere: its server is unavailable (D14)."""
+        for walk in self._waiting(group, registrar):
+            if self.walks.get(walk.request) is walk:
+                walk.last_outcome = Outcome(
+                    OutcomeKind.UNAVAILABLE, cause=Cause.UNREACHABLE, text=text
+                )
+                self._leg_spent(walk, now)
+
+    def silent(self, attempt_id: int, now: float) -> None:
+        """S1's time is up: the last target gets 64*T1, any other is left (S3)."""
+        walk = self._attempts.get(attempt_id)
+        if walk is None or walk.attempt is None:
+            return
+        if self._is_last_chance(walk, now):
+            walk.extended = True
+            self._state.out.append(Extend(attempt_id))
+            return
+        self._state.out.append(Abandon(attempt_id))
+        attempt = walk.attempt
+        sends = len(send_times(attempt.method, attempt.resends, self._state.sip_timers))
+        if attempt.hop.target.transport.reliable:
+            sends = 1
+        text = f"after {sends} send{'s' if sends != 1 else ''}"
+        outcome = Outcome(OutcomeKind.UNAVAILABLE, cause=Cause.SILENCE, text=text)
+        self.finished(attempt_id, outcome, 0, now)
+
+    def finished(self, attempt_id: int, outcome: Outcome, expires_s: int, now: float) -> None:
+        """An attempt ended: judge it and go on."""
+        walk = self._attempts.pop(attempt_id, None)
+        if walk is None or walk.attempt is None:
+            return
+        attempt, walk.attempt = walk.attempt, None
+        walk.last_attempt, walk.last_outcome, walk.extended = attempt, outcome, False
+        judged = self._judge(walk, attempt, outcome)
+        self._mark(attempt.hop.target, outcome, judged, now)
+        joiners = self._joiners.pop(attempt_id, ())
+        if walk.stage is Stage.REGISTERING:
+            self._registering_over(walk, attempt, outcome, judged, expires_s, now)
+        elif judged.step is Step.NEXT and walk.purpose is not Purpose.REMOVAL:
+            self._hop_failed(walk, attempt, outcome, judged, now)
+        else:
+            if judged.step is Step.DONE and attempt.method == "REGISTER" and attempt.expires_s:
+                self._host.registered(walk, attempt, expires_s, now)
+            self._end(walk, outcome, judged.step, now)
+        for joiner in joiners:
+            self._joined_over(joiner, outcome, now)
+
+    def cancel(self, request: int, now: float) -> None:
+        """Nobody wants the request any more (A13). A REGISTER made for it runs to its end."""
+        walk = self.walks.get(request)
+        if walk is None:
+            return
+        walk.cancelled = True
+        if walk.stage is Stage.REGISTERING:
+            return
+        del self.walks[request]
+        if walk.attempt is not None:  # the caller cancels the transaction itself
+            self._attempts.pop(walk.attempt.id, None)
+            self._state.marks.withdrawn(walk.attempt.hop.target)
+
+    def withdraw(self, walk: Walk, now: float) -> None:
+        """Call a walk off: its attempt is abandoned, whoever had joined it sends its own."""
+        self.walks.pop(walk.request, None)
+        if walk.attempt is None:
+            return
+        attempt_id = walk.attempt.id
+        self._attempts.pop(attempt_id, None)
+        self._state.marks.withdrawn(walk.attempt.hop.target)
+        self._state.out.append(Abandon(attempt_id))
+        walk.attempt = None
+        for joiner in self._joiners.pop(attempt_id, ()):
+            if joiner.hop is not None and self.walks.get(joiner.request) is joiner:
+                self._try(joiner, joiner.hop, now)
+
+    # --- one step -------------------------------------------------------------------------------
+
+    def _waiting(self, group: Group, registrar: int) -> list[Walk]:
+        return [
+            walk
+            for walk in self.walks.values()
+            if walk.stage is Stage.LOCATING and walk.registrar == registrar and walk.group is group
+        ]
+
+    def _enter_leg(self, walk: Walk, now: float) -> None:
+        if walk.queue:
+            self._advance(walk, now)
+            return
+        walk.stage = Stage.LOCATING
+        self._state.out.append(Locate(walk.group, walk.registrar, walk.someone_waits))
+
+    def _advance(self, walk: Walk, now: float) -> None:
+        hop = self._pick(walk, now)
+        if hop is None:
+            self._leg_spent(walk, now)
+        else:
+            self._try(walk, hop, now)
+
+    def _pick(self, walk: Walk, now: float) -> Hop | None:
+        """The next hop that no mark forbids; forbidden ones are kept for the end (A2, X1)."""
+        while (hop := walk.take_hop()) is not None:
+            if self._state.marks.judge(hop.target, now) is not Judgement.SKIP:
+                return hop
+            walk.passed_over.append((walk.registrar_index, walk.path_index, hop))
+        return None
+
+    def _try(self, walk: Walk, hop: Hop, now: float) -> None:
+        walk.hop = hop
+        if walk.purpose is Purpose.REQUEST and self._host.must_register(walk, hop, now):
+            in_flight = self._register_in_flight(walk.registrar, hop.target)
+            if in_flight is not None:
+                walk.stage = Stage.JOINED
+                self._joiners.setdefault(in_flight, []).append(walk)
+                return
+            walk.stage = Stage.REGISTERING
+            self._send(walk, hop, "REGISTER", now)
+            return
+        walk.stage = Stage.TRYING
+        self._send(walk, hop, walk.method, now)
+
+    def _register_in_flight(self, registrar: int, target: Target) -> int | None:
+        for attempt_id, walk in self._attempts.items():
+            made = walk.attempt
+            if (
+                made is not None
+                and made.method == "REGISTER"
+                and made.expires_s
+                and made.registrar == registrar
+                and made.hop.target == target
+            ):
+                return attempt_id
+        return None
+
+    def _send(self, walk: Walk, hop: Hop, method: str, now: float) -> None:
+        state = self._state
+        path = state.settings.path(hop.group, walk.registrar)
+        resends = path.invite_retry_counts if method == "INVITE" else path.retry_counts
+        reason, rule, why = self._why(walk, method)
+        expires = None
+        if method == "REGISTER":
+            removal = walk.purpose is Purpose.REMOVAL
+            expires = 0 if removal else state.settings.server(walk.registrar).expires
+        self._next_attempt += 1
+        attempt = Attempt(
+            id=self._next_attempt,
+            request=walk.request,
+            line=state.line,
+            registrar=walk.registrar,
+            hop=hop,
+            method=method,
+            resends=resends,
+            give_up_s=attempt_span_s(method, resends, state.sip_timers),
+            reason=reason,
+            rule=rule,
+            expires_s=expires,
+        )
+        walk.attempt = attempt
+        walk.tried += 1
+        self._attempts[attempt.id] = walk
+        state.marks.sent(hop.target, now)
+        state.out.append(Send(attempt))
+        state.announce(
+            RequestSent(
+                at=now,
+                line=state.line,
+                server=walk.registrar,
+                hop=hop,
+                rule=rule,
+                reason=why,
+                attempt=attempt,
+            )
+        )
+
+    def _why(self, walk: Walk, method: str) -> tuple[Reason, Rule, str]:
+        if walk.stage is Stage.REGISTERING:
+            fallback = walk.registrar_index > 0
+            rule = Rule.F3 if fallback else Rule.B9
+            reason = Reason.FALLBACK if fallback else Reason.INITIAL
+            return reason, rule, f"registered there before {walk.method} goes"
+        last = walk.last_outcome
+        if walk.last_attempt is None or last is None or last.ok:
+            return walk.reason, walk.rule, walk.reason.value
+        moved_on = walk.last_attempt.registrar != walk.registrar
+        reason = Reason.FALLBACK if moved_on else Reason.FAILOVER
+        rule = Rule.C1 if moved_on and method != "REGISTER" else Rule.A1
+        if moved_on and method == "REGISTER":
+            rule = Rule.F2
+        return reason, rule, f"{walk.last_attempt.hop.target}: {last}"
+
+    def _judge(self, walk: Walk, attempt: Attempt, outcome: Outcome) -> Verdict:
+        ask = Ask.REGISTER if attempt.method == "REGISTER" else Ask.REQUEST
+        return verdict(
+            ask,
+            outcome.kind,
+            outcome.code,
+            refusal_moves=bool(self._state.settings.redundancy_with_reg_fail_enable),
+            via_proxy=attempt.hop.group.is_proxy,
+            alerted=outcome.alerted,
+        )
+
+    def _mark(self, target: Target, outcome: Outcome, judged: Verdict, now: float) -> None:
+        if judged.alive:
+            self._state.marks.answered(target)
+            return
+        self._state.marks.failed(
+            target,
+            now,
+            retry_after_s=outcome.retry_after_s,
+            skip_s=self._state.settings.skip_unavailable,
+        )
+
+    def _registering_over(
+        self,
+        walk: Walk,
+        attempt: Attempt,
+        outcome: Outcome,
+        judged: Verdict,
+        expires_s: int,
+        now: float,
+    ) -> None:
+        """B9, F3: the REGISTER that had to come first is over."""
+        if judged.step is Step.DONE:
+            self._host.registered(walk, attempt, expires_s, now)
+        if walk.cancelled:
+            self.walks.pop(walk.request, None)
+        elif judged.step is Step.DONE:
+            walk.stage = Stage.TRYING
+            self._send(walk, attempt.hop, walk.method, now)
+        else:
+            self._hop_failed(walk, attempt, outcome, judged, now)
+
+    def _joined_over(self, walk: Walk, outcome: Outcome, now: float) -> None:
+        """The REGISTER that this walk had waited for is over."""
+        if self.walks.get(walk.request) is not walk or walk.hop is None:
+            return
+        if outcome.ok:
+            self._try(walk, walk.hop, now)
+            return
+        walk.failed[walk.registrar, walk.hop.target] = outcome
+        walk.last_outcome = outcome
+        self._advance(walk, now)
+
+    def _hop_failed(
+        self, walk: Walk, attempt: Attempt, outcome: Outcome, judged: Verdict, now: float
+    ) -> None:
+        hop = attempt.hop
+        walk.failed[walk.registrar, hop.target] = outcome
+        if judged.alive or outcome.kind is not OutcomeKind.UNAVAILABLE:
+            walk.path_alive = True
+        rule = CAUSE_RULES[outcome.cause] if outcome.cause is not None else judged.rule
+        self._state.announce(
+            TargetFailed(
+                at=now,
+                line=self._state.line,
+                server=walk.registrar,
+                hop=hop,
+                rule=rule,
+                reason=str(outcome),
+                method=attempt.method,
+                outcome=outcome,
+            )
+        )
+        self._host.hop_failed(walk, hop, outcome, now)
+        self._advance(walk, now)
+
+    def _move(self, walk: Walk) -> MoveRow:
+        return move(
+            hops_left=walk.hops_left(),
+            behind_proxy=bool(walk.paths),
+            path_alive=walk.path_alive,
+            paths_left=walk.paths_left,
+            registrars_left=walk.registrars_left,
+        )
+
+    def _leg_spent(self, walk: Walk, now: float) -> None:
+        row = self._move(walk)
+        if row.move is Move.GIVE_UP and walk.passed_over and walk.purpose in _FULL_TIME_PURPOSES:
+            self._try_passed_over(walk, now)
+            return
+        self._host.leg_spent(walk, row, now)
+        if row.move is Move.NEXT_REGISTRAR:
+            walk.next_registrar()
+            self._enter_leg(walk, now)
+        elif row.move is Move.NEXT_PATH:
+            walk.next_path()
+            self._enter_leg(walk, now)
+        else:
+            self._end(walk, walk.last_outcome or _NO_TARGET, Step.NEXT, now)
+
+    def _try_passed_over(self, walk: Walk, now: float) -> None:
+        """A2: nothing else is left, so a target that asked for peace is used after all."""
+        registrar_index, path_index, hop = walk.passed_over.pop(0)
+        walk.registrar_index, walk.path_index = registrar_index, path_index
+        self._try(walk, hop, now)
+
+    def _is_last_chance(self, walk: Walk, now: float) -> bool:
+        if walk.purpose not in _FULL_TIME_PURPOSES or walk.passed_over:
+            return False
+        if self._move(walk).move is not Move.GIVE_UP:
+            return False
+        return self._host.may_wait(walk, now)
+
+    def _end(self, walk: Walk, outcome: Outcome, step: Step, now: float) -> None:
+        self.walks.pop(walk.request, None)
+        self._host.ended(walk, outcome, step, now)
