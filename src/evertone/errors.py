@@ -19,7 +19,7 @@ class EvertoneError(Exception):
 
 
 class ConfigError(EvertoneError):
-    """A configuration that cannot be used: the text names file, line, key, value, what is allowed."""
+    """A configuration that cannot be used: its text names file, line, key, value and remedy."""
 
 
 class SipParseError(EvertoneError):
