@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from evertone.config.settings import DnsSettings
 from evertone.dns.locate import BOTH_FAMILIES, Families, Where
-from evertone.flows import DnsFailed, DnsReceived, DnsSend, Nameserver
+from evertone.flows import Announce, DnsFailed, DnsReceived, DnsSend, Nameserver
 from evertone.model import Hop
 
 __all__ = ["LocateFailed", "Located", "Locator", "LocatorEffect", "LocatorSnapshot"]
@@ -36,7 +36,8 @@ class LocateFailed:
     text: str
 
 
-LocatorEffect: TypeAlias = DnsSend | Located | LocateFailed
+LocatorEffect: TypeAlias = DnsSend | Announce | Located | LocateFailed
+"""Announce bears only :class:`evertone.events.Warned`: odd messages of name servers."""
 
 
 @dataclass(frozen=True, slots=True)
