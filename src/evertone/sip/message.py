@@ -1,0 +1,453 @@
+"""SIP messages: parse, look into, change, serialize (RFC 3261 §7, §18.3, §20).
+
+A message keeps its headers as text in wire order, and reads a header's meaning only when it
+is asked for, once. Parsing checks the start line, the header lines and Content-Length;
+:mod:`evertone.sip.check` then says whether a request may be acted on (§8.2).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
+
+from evertone.errors import SipParseError, UsageError
+from evertone.sip.grammar import (
+    KEYS,
+    LIST_HEADERS,
+    header_key,
+    parse_integer,
+    split_list,
+)
+from evertone.sip.values import (
+    CSeq,
+    NameAddr,
+    Uri,
+    Via,
+    parse_cseq,
+    parse_name_addr,
+    parse_retry_after,
+    parse_uri,
+    parse_via,
+)
+
+__all__ = ["MAX_HEADERS", "MAX_MESSAGE", "Message", "Request", "Response", "parse"]
+
+MAX_MESSAGE: Final = 65535
+"""Bytes of one message: what a datagram can hold."""
+
+MAX_HEADERS: Final = 256
+"""Header lines of one message."""
+
+Header = tuple[str, str]
+T = TypeVar("T")
+
+
+class Message:
+    """What requests and responses have in common; make one of those.
+
+    ``headers`` is the list of (name, value) in wire order. Change it through the methods here
+    only: they keep the caches true. ``body`` may be set. Names are found in any case and in
+    compact form.
+    """
+
+    __slots__ = ("_cache", "_index", "body", "headers")
+
+    headers: list[Header]
+    body: bytes
+    _index: dict[str, list[str]] | None
+    _cache: dict[str, Any]
+
+    def __init__(self, headers: Iterable[Header] = (), body: bytes = b"") -> None:
+        self.headers = list(headers)
+        self.body = body
+        self._index = None
+        self._cache = {}
+
+    # --- text -------------------------------------------------------------------------------
+
+    def get(self, name: str) -> str | None:
+        """The first value of a header, as it stands there; None if there is none."""
+        values = self._values(header_key(name))
+        return values[0] if values else None
+
+    def get_all(self, name: str) -> list[str]:
+        """All values of a header in order; those of list headers split at their commas."""
+        return list(self._elements(header_key(name)))
+
+    def __contains__(self, name: str) -> bool:
+        return bool(self._values(header_key(name)))
+
+    def count(self, name: str) -> int:
+        """How many header lines of this name there are."""
+        return len(self._values(header_key(name)))
+
+    # --- change -----------------------------------------------------------------------------
+
+    def add(self, name: str, value: object) -> None:
+        """Append a header."""
+        self.headers.append((name, str(value)))
+        self._changed()
+
+    def prepend(self, name: str, value: object) -> None:
+        """Insert a header before the first of its name, or before all others."""
+        key = header_key(name)
+        place = next((i for i, (n, _) in enumerate(self.headers) if header_key(n) == key), 0)
+        self.headers.insert(place, (name, str(value)))
+        self._changed()
+
+    def set(self, name: str, value: object) -> None:
+        """Replace all headers of this name by one, at the place of the first, else at the end."""
+        key = header_key(name)
+        places = [i for i, (n, _) in enumerate(self.headers) if header_key(n) == key]
+        for place in reversed(places[1:]):
+            del self.headers[place]
+        if places:
+            self.headers[places[0]] = (name, str(value))
+        else:
+            self.headers.append((name, str(value)))
+        self._changed()
+
+    def remove(self, name: str) -> None:
+        """Remove all headers of this name; none is fine."""
+        key = header_key(name)
+        self.headers = [header for header in self.headers if header_key(header[0]) != key]
+        self._changed()
+
+    def remove_first(self, name: str) -> None:
+        """Remove the first value of a list header: the topmost Via or Route (§16.4, §16.7)."""
+        rest = self.get_all(name)[1:]
+        key = header_key(name)
+        place = next((i for i, (n, _) in enumerate(self.headers) if header_key(n) == key), 0)
+        self.remove(name)
+        self.headers[place:place] = [(name, value) for value in rest]
+
+    def set_first(self, name: str, value: object) -> None:
+        """Replace the first value of a list header, e.g. the topmost Via."""
+        self.remove_first(name)
+        self.prepend(name, value)
+
+    # --- meaning: each raises SipParseError where the header is missing or malformed ----------
+
+    @property
+    def via(self) -> Via:
+        """The topmost Via."""
+        return self._typed("via", self._read_via)
+
+    @property
+    def vias(self) -> tuple[Via, ...]:
+        """All Vias, topmost first."""
+        return self._typed("vias", lambda: tuple(map(parse_via, self._elements("via"))))
+
+    @property
+    def from_(self) -> NameAddr:
+        """From."""
+        return self._typed("from", lambda: parse_name_addr(self._single("from")))
+
+    @property
+    def to(self) -> NameAddr:
+        """To."""
+        return self._typed("to", lambda: parse_name_addr(self._single("to")))
+
+    @property
+    def call_id(self) -> str:
+        """Call-ID, compared byte for byte (§20.8)."""
+        return self._single("call-id")
+
+    @property
+    def cseq(self) -> CSeq:
+        """CSeq."""
+        return self._typed("cseq", lambda: parse_cseq(self._single("cseq")))
+
+    @property
+    def contacts(self) -> tuple[NameAddr, ...]:
+        """The Contacts; empty for none and for ``*``."""
+        return self._typed("contacts", self._read_contacts)
+
+    @property
+    def contact_star(self) -> bool:
+        """True for ``Contact: *`` (§10.2.2)."""
+        return "*" in self._values("contact")
+
+    @property
+    def routes(self) -> tuple[NameAddr, ...]:
+        """The Routes, in order."""
+        return self._addresses("route")
+
+    @property
+    def record_routes(self) -> tuple[NameAddr, ...]:
+        """The Record-Routes, in order."""
+        return self._addresses("record-route")
+
+    @property
+    def service_routes(self) -> tuple[NameAddr, ...]:
+        """The Service-Routes, in order (RFC 3608)."""
+        return self._addresses("service-route")
+
+    @property
+    def expires(self) -> int | None:
+        """Expires in seconds; None if absent."""
+        return self._number("expires")
+
+    @property
+    def min_expires(self) -> int | None:
+        """Min-Expires in seconds (§20.23); None if absent."""
+        return self._number("min-expires")
+
+    @property
+    def max_forwards(self) -> int | None:
+        """Max-Forwards (§20.22); None if absent."""
+        return self._number("max-forwards", 255)
+
+    @property
+    def retry_after_s(self) -> int | None:
+        """The seconds of Retry-After (§20.33); None if absent."""
+        if not self._values("retry-after"):
+            return None
+        return self._typed(
+            "retry-after", lambda: parse_retry_after(self._single("retry-after")).delay_s
+        )
+
+    # --- wire -------------------------------------------------------------------------------
+
+    def start_line(self) -> str:
+        """The first line, without CRLF."""
+        raise NotImplementedError
+
+    def to_bytes(self) -> bytes:
+        """The message as it goes over the wire; Content-Length is always there and true.
+
+        Raises UsageError where a line break hides in the start line or in a header: it would
+        smuggle in another one.
+        """
+        length = str(len(self.body))
+        lengths = self._values("content-length")
+        if not lengths:
+            tail = f"Content-Length: {length}\r\n"
+        else:
+            tail = ""
+            if lengths != [length] and not _same_length(lengths, length):
+                self.set("Content-Length", length)
+        lines = [f"{name}: {value}\r\n" for name, value in self.headers]
+        text = f"{self.start_line()}\r\n{''.join(lines)}{tail}\r\n"
+        expected = len(lines) + (3 if tail else 2)
+        if text.count("\n") != expected or text.count("\r") != expected:
+            raise UsageError("a line break inside a header")
+        return text.encode("utf-8", "surrogateescape") + self.body
+
+    # --- within -----------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        self._index = None
+        if self._cache:
+            self._cache = {}
+
+    def _values(self, key: str) -> list[str]:
+        index = self._index
+        if index is None:
+            index = self._index = _index_of(self.headers)
+        return index.get(key, _NO_VALUES)
+
+    def _elements(self, key: str) -> list[str]:
+        values = self._values(key)
+        if key not in LIST_HEADERS:
+            return values
+        if len(values) == 1 and "," not in values[0]:
+            return values if values[0] else []
+        return [element for value in values for element in split_list(value)]
+
+    def _single(self, key: str) -> str:
+        values = self._values(key)
+        if len(values) != 1:
+            raise SipParseError(f"no {key}" if not values else f"more than one {key}")
+        return values[0]
+
+    def _typed(self, key: str, read: Callable[[], T]) -> T:
+        value = self._cache.get(key)
+        if value is None:
+            value = self._cache[key] = read()
+        return value  # type: ignore[no-any-return]
+
+    def _read_via(self) -> Via:
+        elements = self._elements("via")
+        if not elements:
+            raise SipParseError("no via")
+        return parse_via(elements[0])
+
+    def _read_contacts(self) -> tuple[NameAddr, ...]:
+        elements = self._elements("contact")
+        if "*" in elements:
+            if len(elements) > 1:
+                raise SipParseError("Contact: * beside other contacts")
+            return ()
+        return tuple(map(parse_name_addr, elements))
+
+    def _addresses(self, key: str) -> tuple[NameAddr, ...]:
+        return self._typed(key, lambda: tuple(map(parse_name_addr, self._elements(key))))
+
+    def _number(self, key: str, most: int = 2**32 - 1) -> int | None:
+        if not self._values(key):
+            return None
+        return self._typed(key, lambda: parse_integer(self._single(key), key, most))
+
+
+class Request(Message):
+    """A request. ``uri`` is the Request-URI as text; :attr:`request_uri` reads it."""
+
+    __slots__ = ("method", "uri", "version")
+
+    def __init__(
+        self,
+        method: str,
+        uri: str,
+        headers: Iterable[Header] = (),
+        body: bytes = b"",
+        version: str = "SIP/2.0",
+    ) -> None:
+        super().__init__(headers, body)
+        self.method = method
+        self.uri = uri
+        self.version = version
+
+    @property
+    def request_uri(self) -> Uri:
+        """The Request-URI; raises SipParseError where it is none."""
+        return parse_uri(self.uri)
+
+    def start_line(self) -> str:
+        """The Request-Line (RFC 3261 §7.1)."""
+        return f"{self.method} {self.uri} {self.version}"
+
+    def copy(self) -> Request:
+        """A request of its own with the same content."""
+        return Request(self.method, self.uri, self.headers, self.body, self.version)
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} with {len(self.headers)} headers>"
+
+
+class Response(Message):
+    """A response: ``status`` 100 to 699 and its reason phrase."""
+
+    __slots__ = ("reason", "status")
+
+    def __init__(
+        self, status: int, reason: str = "", headers: Iterable[Header] = (), body: bytes = b""
+    ) -> None:
+        super().__init__(headers, body)
+        self.status = status
+        self.reason = reason
+
+    def start_line(self) -> str:
+        """The Status-Line (RFC 3261 §7.2)."""
+        return f"SIP/2.0 {self.status} {self.reason}"
+
+    def copy(self) -> Response:
+        """A response of its own with the same content."""
+        return Response(self.status, self.reason, self.headers, self.body)
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} with {len(self.headers)} headers>"
+
+
+_NO_VALUES: Final[list[str]] = []
+
+
+def _index_of(headers: list[Header]) -> dict[str, list[str]]:
+    index: dict[str, list[str]] = {}
+    for name, value in headers:
+        key = KEYS.get(name) or header_key(name)
+        if key in index:
+            index[key].append(value)
+        else:
+            index[key] = [value]
+    return index
+
+
+def _same_length(values: list[str], length: str) -> bool:
+    return len(values) == 1 and values[0].isdigit() and values[0].lstrip("0") == length.lstrip("0")
+
+
+# --- parse ------------------------------------------------------------------------------------
+
+_FOLD: Final = re.compile(r"\r\n[ \t]+")
+# Anything may stand for the Request-URI here, so that a request with a bad one can be answered.
+_REQUEST_LINE: Final = re.compile(
+    r"([A-Za-z0-9\-.!%*_+`'~]++) (.*) (SIP/[0-9]{1,9}\.[0-9]{1,9})", re.IGNORECASE
+)
+_STATUS_LINE: Final = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
+
+
+def parse(data: bytes) -> Request | Response:
+    """One whole message: a datagram, or what the StreamFramer cut out.
+
+    Line breaks before it are skipped (RFC 3261 §7.5); bytes beyond Content-Length are dropped
+    (§18.3). Raises SipParseError with the status that a request would be answered with, and
+    with status 0 where the bytes are no request at all or a response that must be dropped.
+    """
+    if len(data) > MAX_MESSAGE:
+        raise SipParseError("message too large", 513)
+    if data[:2] == b"\r\n":
+        data = data.lstrip(b"\r\n")
+    head_bytes, blank_line, body = data.partition(b"\r\n\r\n")
+    start_line, _, rest = head_bytes.decode("utf-8", "surrogateescape").partition("\r\n")
+    message = _start(start_line)
+    try:
+        if not blank_line:
+            raise SipParseError("no empty line after the headers")
+        message.headers, message._index = _headers(rest)
+        lengths = message._index.get("content-length")
+        message.body = body if lengths is None else _cut(body, lengths)
+    except SipParseError as error:
+        if isinstance(message, Response):
+            error.status = 0  # RFC 3261 §18.3: a bad response is dropped, not answered
+        raise
+    return message
+
+
+def _start(line: str) -> Request | Response:
+    match = _STATUS_LINE.fullmatch(line)
+    if match is not None:
+        return Response(int(match[1]), match[2] or "")
+    match = _REQUEST_LINE.fullmatch(line)
+    if match is not None:
+        return Request(match[1], match[2], version=match[3].upper())
+    raise SipParseError("malformed start line", 0 if line[:4].upper() == "SIP/" else 400)
+
+
+def _headers(text: str) -> tuple[list[Header], dict[str, list[str]]]:
+    if text[:1] in (" ", "\t"):
+        raise SipParseError("a folded start line")
+    if "\r\n " in text or "\r\n\t" in text:
+        text = _FOLD.sub(" ", text)  # RFC 3261 §7.3.1
+    lines = text.split("\r\n")
+    if len(lines) > MAX_HEADERS:
+        raise SipParseError("too many headers", 513)
+    if text.count("\n") + text.count("\r") != 2 * (len(lines) - 1):
+        raise SipParseError("a bare CR or LF in a header")
+    headers: list[Header] = []
+    index: dict[str, list[str]] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise SipParseError("a header line without a colon")
+        key = KEYS.get(name)
+        if key is None:
+            key = header_key(name)
+            name = name.rstrip(" \t")
+        value = value.strip(" \t")
+        headers.append((name, value))
+        if key in index:
+            index[key].append(value)
+        else:
+            index[key] = [value]
+    return headers, index
+
+
+def _cut(body: bytes, lengths: list[str]) -> bytes:
+    if len(lengths) > 1:
+        raise SipParseError("more than one Content-Length")
+    length = parse_integer(lengths[0], "Content-Length")
+    if length > len(body):
+        raise SipParseError("the body is shorter than its Content-Length")
+    return body if length == len(body) else body[:length]
