@@ -130,6 +130,10 @@ class HopList:
             self.home_due = False
         return moved
 
+    def leave(self) -> None:
+        """Nothing is in use any more; the next request begins at the primary (R1)."""
+        self.current, self.away_since, self.home_due = None, None, False
+
     def home_at(self) -> float | None:
         """When a try home falls due by itself, None if never (B2, B4)."""
         if self.away_since is None or not self.away:

@@ -80,12 +80,15 @@ class TargetMarks:
     def failed(self, target: Target, now: float, *, retry_after_s: float, skip_s: float) -> None:
         """The target did not serve: pass it over for Retry-After (A2) or ``skip_s`` (X1)."""
         span = max(retry_after_s, skip_s)
+        held = self._marks.get(target)
         if span <= 0:
-            self._marks.pop(target, None)
+            if held is not None:
+                held.testing = False
             return
         if len(self._marks) >= _MAX_MARKS and target not in self._marks:
             del self._marks[min(self._marks, key=lambda t: self._marks[t].until)]
-        self._marks[target] = _Mark(now + span, needs_test=skip_s > 0)
+        until = now + span if held is None else max(now + span, held.until)
+        self._marks[target] = _Mark(until, needs_test=skip_s > 0)
 
     def snapshot(self) -> tuple[MarkSnapshot, ...]:
         """The marks that are set, in no promised order."""

@@ -77,6 +77,11 @@ class Registration:
         if self.newest == target:
             self.newest = None
 
+    def clear(self) -> None:
+        """Every binding is void (R8)."""
+        self.bindings.clear()
+        self.newest = None
+
     def drop_expired(self, now: float) -> None:
         """Forget what has run out."""
         for target in [t for t, b in self.bindings.items() if b.expires_at <= now]:
@@ -105,5 +110,5 @@ def retry_delay_s(line: LineSettings, failures: int, draw: float) -> float:
         return line.reg_fail_retry_interval
     # RFC 5626 §4.5: min(max-time, base * 2^consecutive-failures), then 50-100 % of it
     longest = max(line.reg_failed_retry_max_time, base)
-    wait = min(longest, base * 2 ** min(failures, 32))
+    wait = min(longest, base * 2.0 ** min(failures, 32))
     return wait * (0.5 + 0.5 * draw)

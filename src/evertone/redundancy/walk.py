@@ -46,7 +46,8 @@ class Walk:
     rule: Rule
     someone_waits: bool = False
     first: Target | None = None  # begin here, whatever the failback mode (R9, C2)
-    home_first: bool = False  # mode 2: the primary, then the current target (B3)
+    refresh: bool = False  # R3; in mode 2 it may be the try home as well (B3)
+    trying_home: bool = False  # B3: the attempt under way is that try
     stage: Stage = Stage.LOCATING
     registrar_index: int = 0
     path_index: int = 0
@@ -66,6 +67,11 @@ class Walk:
     def registrar(self) -> int:
         """The server whose domain the request bears on this leg."""
         return self.registrars[self.registrar_index]
+
+    @property
+    def registrars_to_come(self) -> tuple[int, ...]:
+        """The server of this leg and those after it."""
+        return self.registrars[self.registrar_index :]
 
     @property
     def group(self) -> Group:

@@ -1,0 +1,151 @@
+"""Where in a hop list the line stands: failing over, and going home (B)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from evertone.events import FailedBack, FailedOver, ProbeFailed, Resolved
+from evertone.model import Group, Hop, Outcome, Reason, Target
+from evertone.redundancy.hoplist import HOME_SPACING_S, Change, HopList
+from evertone.redundancy.policy import FailbackTrigger
+from evertone.redundancy.state import LineState, TimerKey, TimerKind
+from evertone.redundancy.walk import Purpose, Walk
+from evertone.rules import Rule
+
+__all__ = ["Homing"]
+
+_BUSY_RETRY_S = 1.0  # a try home waits for a registration that is under way
+
+
+class Homing:
+    """``try_home`` starts the one REGISTER to the primary of a list (B6)."""
+
+    __slots__ = ("_state", "_try_home")
+
+    def __init__(self, state: LineState, try_home: Callable[[HopList, float], bool]) -> None:
+        self._state = state
+        self._try_home = try_home
+
+    def use(self, hop: Hop, registrar: int, reason: Reason, now: float) -> None:
+        """``hop`` serves the line: it has failed over, gone home, or stayed (B7)."""
+        lst = self._state.hop_list(registrar, hop.group)
+        origin = lst.current
+        if not lst.used(hop, now):
+            return
+        self.arm(lst)
+        moved, rule = (FailedOver, Rule.B7) if lst.away else (FailedBack, lst.failback.rule)
+        self._state.announce(
+            moved(
+                at=now,
+                line=self._state.line,
+                server=registrar,
+                hop=hop,
+                rule=rule,
+                reason=reason.value,
+                origin=origin,
+            )
+        )
+
+    def arm(self, lst: HopList) -> None:
+        """Set the timer of the next try home by the failback mode (B2, B4)."""
+        due = lst.home_at()
+        key = _timer(lst)
+        if due is None:
+            self._state.timers.cancel(key)
+        else:
+            self._state.timers.set(key, max(due, lst.last_home_try + HOME_SPACING_S))
+
+    def due(self, lst: HopList, now: float) -> None:
+        """A try home has fallen due: make it, or wait for the end of the call (B5, B6)."""
+        if not lst.away or self._state.stopping:
+            lst.home_due = False
+            return
+        if lst.failback.needs_idle and not self._state.idle:
+            lst.home_due = True
+            return
+        ready = lst.last_home_try + HOME_SPACING_S
+        if now < ready or not self._try_home(lst, now):
+            self._state.timers.set(_timer(lst), max(ready, now + _BUSY_RETRY_S))
+            return
+        lst.home_due = False
+        lst.last_home_try = now
+
+    def idle(self, now: float) -> None:
+        """The phone is idle: what fell due in the call is done now (B5)."""
+        for lst in list(self._state.lists.values()):
+            if lst.home_due:
+                self.due(lst, now)
+
+    def failed(self, lst: HopList, hop: Hop, outcome: Outcome, now: float) -> None:
+        """A try home failed: the time runs anew (B6)."""
+        self.postpone(lst, now)
+        self._state.announce(
+            ProbeFailed(
+                at=now,
+                line=self._state.line,
+                server=lst.registrar,
+                hop=hop,
+                rule=Rule.B6,
+                reason=str(outcome),
+                outcome=outcome,
+            )
+        )
+
+    def postpone(self, lst: HopList, now: float) -> None:
+        """The time until the next try home runs anew."""
+        lst.away_since = now if lst.away else None
+        self.arm(lst)
+
+    def forget(self, registrar: int) -> None:
+        """Nothing stands with ``registrar``: its primary comes first again (R1)."""
+        for (of, _), lst in self._state.lists.items():
+            if of == registrar:
+                lst.leave()
+                self._state.timers.cancel(_timer(lst))
+
+    def changed(self, lst: HopList, change: Change, now: float) -> None:
+        """Tell of a new resolution; a new primary starts the clocks (B8)."""
+        self._state.announce(
+            Resolved(
+                at=now,
+                line=self._state.line,
+                server=lst.registrar,
+                hop=lst.hops[0],
+                rule=Rule.D3 if change is Change.FIRST else Rule.B8,
+                reason=change.value,
+                hops=lst.hops,
+            )
+        )
+        self.arm(lst)
+
+    def order(self, walk: Walk, lst: HopList, now: float) -> list[Hop]:
+        """Where the walk begins and in what order it goes on (B1-B4, B6, B7)."""
+        if walk.purpose is Purpose.HOME:
+            return list(lst.hops[:1]) if lst.away else []
+        if walk.refresh and self._home_with_refresh(lst, now):
+            lst.last_home_try = now
+            walk.trying_home = True
+            walk.reason, walk.rule = Reason.FAILBACK, lst.failback.rule
+            home = lst.hops[0]
+            return [home, *(hop for hop in lst.order() if hop is not home)]
+        return lst.order(walk.first)
+
+    def dialog_order(self, registrar: int, group: Group, at: Target) -> list[Hop]:
+        """C2: the dialog's own next hop, then the other targets of its list."""
+        lst = self._state.lists.get((registrar, group))
+        if lst is not None and lst.hop_of(at) is not None:
+            return lst.order(at)
+        return [Hop(group, 0, at, why=("route set",))]
+
+    def _home_with_refresh(self, lst: HopList, now: float) -> bool:
+        """B3: in mode 2 the refresh itself is the try home, if the phone is idle (B5)."""
+        if lst.failback.trigger is not FailbackTrigger.REFRESH or not lst.away:
+            return False
+        if not self._state.idle:
+            lst.home_due = True
+            return False
+        return now >= lst.last_home_try + HOME_SPACING_S
+
+
+def _timer(lst: HopList) -> TimerKey:
+    return TimerKey(TimerKind.FAILBACK, lst.registrar, lst.group)

@@ -1,0 +1,387 @@
+"""Making, renewing and removing the line's registrations (R, and the REGISTERs of B and F)."""
+
+from __future__ import annotations
+
+from evertone.events import ProbeFailed, Refreshed, Refused, Registered, Unregistered
+from evertone.model import Attempt, Group, Hop, Outcome, Reason, Target
+from evertone.redundancy.homing import Homing
+from evertone.redundancy.hoplist import HopList
+from evertone.redundancy.policy import DownAction, DownTrigger, FallbackType, Step, down_row
+from evertone.redundancy.registration import RegState, refresh_delay_s, retry_delay_s
+from evertone.redundancy.serving import FALLBACK, PROBE, PROXY_PROBE, WORKING, Serving
+from evertone.redundancy.state import LineState, TimerKey, TimerKind
+from evertone.redundancy.walk import Purpose, Walk
+from evertone.redundancy.walker import Host, Walker
+from evertone.rules import Rule
+
+__all__ = ["Registering"]
+
+_BINDING_PURPOSES = frozenset({Purpose.REGISTER, Purpose.HOME, Purpose.PROBE})
+_RECHECKED_REMOVALS = frozenset({Rule.B6, Rule.A11})
+
+
+class Registering:
+    """All REGISTERs of one line."""
+
+    __slots__ = ("_homing", "_next_request", "_serving", "_state", "_walker")
+
+    def __init__(self, state: LineState, serving: Serving, host: Host) -> None:
+        self._state = state
+        self._serving = serving
+        self._walker = Walker(state, host)
+        self._homing = Homing(state, self._try_home)
+        self._next_request = 0
+
+    @property
+    def walker(self) -> Walker:
+        """Who conducts the walks."""
+        return self._walker
+
+    @property
+    def homing(self) -> Homing:
+        """Who knows the way home."""
+        return self._homing
+
+    # --- beginning ----------------------------------------------------------------------------
+
+    def begin_all(self, key: TimerKey, now: float) -> None:
+        """Register the line with every server it wants to be registered with (F1, F2)."""
+        registrars = tuple(self._state.registrations)
+        if self._state.fallback is FallbackType.SUCCESSIVE:
+            registrars = registrars[:1]
+        for registrar in registrars:
+            self.register(registrar, Reason.INITIAL, Rule.R1, now)
+
+    def register(
+        self,
+        registrar: int,
+        reason: Reason,
+        rule: Rule,
+        now: float,
+        *,
+        first: Target | None = None,
+    ) -> None:
+        """Register with ``registrar``; without a binding in successive mode with whom F2 and
+        F5 say. Harmless while such a registration is under way."""
+        if self._state.stopping or self.under_way(registrar):
+            return
+        walk = self._new_walk(self._serving.register_registrars(registrar), reason, rule)
+        walk.first = first
+        self._begin(walk, now)
+
+    def refresh_due(self, key: TimerKey, now: float) -> None:
+        """R3: renew the registration."""
+        if self.under_way(key.registrar):
+            return
+        walk = self._new_walk((key.registrar,), Reason.REFRESH, Rule.R3)
+        walk.refresh = True
+        self._begin(walk, now)
+
+    def retry_due(self, key: TimerKey, now: float) -> None:
+        """R6: once more."""
+        self.register(key.registrar, Reason.RETRY, Rule.R6, now)
+
+    def probe_due(self, key: TimerKey, now: float) -> None:
+        """F4: the working server again?"""
+        state = self._state
+        if state.on != FALLBACK:
+            return
+        if self.under_way(WORKING):  # that try answers the question
+            state.timers.set(PROBE, now + state.settings.fallback_timeout)
+            return
+        self._begin(self._new_walk((WORKING,), Reason.PROBE, Rule.F4, Purpose.PROBE), now)
+
+    def proxy_probe_due(self, key: TimerKey, now: float) -> None:
+        """P2: outbound proxy 1 again?"""
+        if self._state.proxy is not Group.PROXY2:
+            return
+        walk = self._new_walk((self._state.serving,), Reason.PROBE, Rule.P2, Purpose.PROBE)
+        walk.paths = (Group.PROXY1,)
+        self._begin(walk, now)
+
+    def _try_home(self, lst: HopList, now: float) -> bool:
+        """B6: one REGISTER to the primary alone. False while another REGISTER is under way."""
+        if self.under_way(lst.registrar):
+            return False
+        walk = self._new_walk((lst.registrar,), Reason.FAILBACK, Rule.B6, Purpose.HOME)
+        walk.paths = (lst.group,) if lst.group.is_proxy else ()
+        self._begin(walk, now)
+        return True
+
+    def remove(self, registrar: int, hop: Hop, rule: Rule, now: float) -> None:
+        """Take our binding at ``hop`` back (B6, R5, A11)."""
+        walk = self._new_walk((registrar,), Reason.REMOVAL, rule, Purpose.REMOVAL)
+        walk.paths = (hop.group,) if hop.group.is_proxy else ()
+        walk.queue.append(hop)
+        self._walker.begin(walk, now)
+
+    def _new_walk(
+        self,
+        registrars: tuple[int, ...],
+        reason: Reason,
+        rule: Rule,
+        purpose: Purpose = Purpose.REGISTER,
+    ) -> Walk:
+        self._next_request -= 1  # ours are negative, the phone's are not
+        return Walk(
+            request=self._next_request,
+            method="REGISTER",
+            purpose=purpose,
+            registrars=registrars,
+            paths=self._state.paths_from_here(),
+            reason=reason,
+            rule=rule,
+        )
+
+    def _begin(self, walk: Walk, now: float) -> None:
+        state = self._state
+        registration = state.registrations[walk.registrar]
+        if walk.purpose is Purpose.REGISTER:
+            if registration.binding(now) is None:
+                registration.be(RegState.REGISTERING, now, walk.reason.value)
+            for registrar in walk.registrars:
+                state.timers.cancel(TimerKey(TimerKind.RETRY, registrar))
+        self._walker.begin(walk, now)
+
+    # --- under way ----------------------------------------------------------------------------
+
+    def under_way(self, registrar: int) -> bool:
+        """True while a walk registers with ``registrar``, or may still come to it."""
+        return any(
+            walk.purpose in _BINDING_PURPOSES and registrar in walk.registrars_to_come
+            for walk in self._walker.walks.values()
+        )
+
+    def stop(self, registrar: int, now: float, but: Walk | None = None) -> None:
+        """Call off whatever registers with ``registrar`` now, except ``but``."""
+        for walk in list(self._walker.walks.values()):
+            if (
+                walk is not but
+                and walk.purpose in _BINDING_PURPOSES
+                and walk.registrar == registrar
+            ):
+                self._walker.withdraw(walk, now)
+
+    def stop_all(self, now: float) -> None:
+        """Call off every REGISTER, removals included (R8)."""
+        for walk in list(self._walker.walks.values()):
+            if walk.method == "REGISTER":
+                self._walker.withdraw(walk, now)
+
+    # --- a 2xx --------------------------------------------------------------------------------
+
+    def registered(self, walk: Walk, attempt: Attempt, expires_s: int, now: float) -> None:
+        """A 2xx to a REGISTER of ``walk``."""
+        registrar = attempt.registrar
+        if self._state.fallback is FallbackType.SUCCESSIVE:
+            self.stop(registrar, now, but=walk)  # another try would only repeat this one
+        if expires_s <= 0:
+            self._retry_later(registrar, now)
+            return
+        self.record(attempt, expires_s, now)
+        if self._state.hop_list(registrar, attempt.hop.group).path.register_on_enable:
+            self._remove_leftovers(registrar, attempt.hop, walk, now)
+
+    def record(self, attempt: Attempt, expires_s: int, now: float) -> None:
+        """Note the binding, set its timers, move the line."""
+        state, hop, registrar = self._state, attempt.hop, attempt.registrar
+        shared = not state.hop_list(registrar, hop.group).path.register_on_enable
+        registration = state.registrations[registrar]
+        new = registration.record(hop, expires_s, now, shared=shared)
+        registration.be(RegState.REGISTERED, now, attempt.reason.value)
+        state.announce(
+            (Registered if new else Refreshed)(
+                at=now,
+                line=state.line,
+                server=registrar,
+                hop=hop,
+                rule=attempt.rule,
+                reason=attempt.reason.value,
+                expires_s=expires_s,
+            )
+        )
+        refresh_at = now + refresh_delay_s(state.settings, expires_s)
+        state.timers.cancel(TimerKey(TimerKind.RETRY, registrar))
+        state.timers.set(TimerKey(TimerKind.REFRESH, registrar), refresh_at)
+        state.timers.set(TimerKey(TimerKind.EXPIRE, registrar), now + expires_s)
+        self._homing.use(hop, registrar, attempt.reason, now)
+        self._serving.registered(registrar, hop, now)
+        self.leave_fallback(now)
+
+    def late(self, attempt: Attempt, expires_s: int, now: float) -> None:
+        """A11: a 2xx to a REGISTER that had been given up."""
+        state, registrar = self._state, attempt.registrar
+        if expires_s <= 0 or not attempt.expires_s:
+            return
+        if state.stopping:
+            self.remove(registrar, attempt.hop, Rule.R5, now)
+            return
+        elsewhere = (
+            state.fallback is FallbackType.SUCCESSIVE
+            and state.on is not None
+            and state.on != registrar
+        )
+        standing = state.registrations[registrar].binding(now)
+        if elsewhere:
+            self.remove(registrar, attempt.hop, Rule.A11, now)
+        elif standing is None:
+            self.stop(registrar, now)
+            self.record(attempt, expires_s, now)
+        elif (
+            standing.hop.target != attempt.hop.target
+            and state.hop_list(registrar, attempt.hop.group).path.register_on_enable
+        ):
+            self.remove(registrar, attempt.hop, Rule.A11, now)
+
+    # --- leaving ------------------------------------------------------------------------------
+
+    def _remove_leftovers(self, registrar: int, serving: Hop, walk: Walk, now: float) -> None:
+        """B6: the bindings at targets that the line has left, where it can reach them."""
+        for target, binding in list(self._state.registrations[registrar].bindings.items()):
+            if target != serving.target and (registrar, target) not in walk.failed:
+                self.remove(registrar, binding.hop, Rule.B6, now)
+
+    def leave_fallback(self, now: float) -> None:
+        """F4: the binding at the server left goes when no call hangs on it."""
+        state = self._state
+        for registrar in sorted(state.leaving - state.call_registrars):
+            state.leaving.discard(registrar)
+            for binding in list(state.registrations[registrar].bindings.values()):
+                self.remove(registrar, binding.hop, Rule.F4, now)
+
+    def removal_ended(self, walk: Walk, now: float) -> None:
+        """Whatever the server said, the binding is none of ours any more."""
+        if walk.hop is None:
+            return
+        state, registrar = self._state, walk.registrar
+        registration = state.registrations[registrar]
+        was_newest = registration.newest == walk.hop.target
+        registration.forget(walk.hop.target)
+        if not registration.bindings:
+            for kind in (TimerKind.REFRESH, TimerKind.EXPIRE):
+                state.timers.cancel(TimerKey(kind, registrar))
+            registration.be(RegState.IDLE, now, "removed")
+        state.announce(
+            Unregistered(
+                at=now,
+                line=state.line,
+                server=registrar,
+                hop=walk.hop,
+                rule=walk.rule,
+                reason=str(walk.last_outcome or ""),
+            )
+        )
+        if walk.rule in _RECHECKED_REMOVALS and not was_newest:
+            # B6: if the servers share after all, the removal took the new binding too
+            self.register(registrar, Reason.REFRESH, Rule.B6, now)
+
+    def expired(self, key: TimerKey, now: float) -> None:
+        """A binding has run out (F2, F5)."""
+        state, registrar = self._state, key.registrar
+        registration = state.registrations[registrar]
+        registration.drop_expired(now)
+        if registration.state is RegState.REGISTERED:
+            registration.be(RegState.FAILED, now, "the binding ran out")
+        state.announce(
+            Unregistered(
+                at=now,
+                line=state.line,
+                server=registrar,
+                rule=Rule.R3,
+                reason="the binding ran out",
+            )
+        )
+        row = down_row(state.fallback, registrar, DownTrigger.EXPIRY)
+        if row.action is DownAction.NOTHING or state.on != registrar:
+            return
+        self._serving.lost()
+        if registration.refused:  # A6: a live server that refuses is not left; R6 goes on
+            return
+        self.stop(registrar, now)
+        state.timers.cancel(TimerKey(TimerKind.RETRY, registrar))
+        to_fallback = row.action is DownAction.FALL_BACK
+        registrars = (FALLBACK,) if to_fallback else (WORKING, FALLBACK)
+        reason = Reason.FALLBACK if to_fallback else Reason.RETRY
+        self._begin(self._new_walk(registrars, reason, row.rule), now)
+
+    # --- failures -----------------------------------------------------------------------------
+
+    def ended(self, walk: Walk, outcome: Outcome, step: Step, now: float) -> None:
+        """A REGISTER walk is over; DONE was told by :meth:`registered`."""
+        if step is Step.DONE or self._state.stopping:
+            return
+        if walk.purpose is Purpose.HOME:
+            self._home_ended(walk, outcome, step, now)
+        elif walk.purpose is Purpose.PROBE:
+            self._probe_ended(walk, outcome, now)
+        else:
+            self._register_ended(walk, outcome, step, now)
+
+    def _register_ended(self, walk: Walk, outcome: Outcome, step: Step, now: float) -> None:
+        state, registrar = self._state, walk.registrar
+        registration = state.registrations[registrar]
+        if step is Step.RESULT:
+            registration.refused = True
+            registration.be(RegState.REFUSED, now, str(outcome))
+            self._announce_refused(walk, outcome, now)
+        else:
+            registration.refused = False
+            if registration.binding(now) is None:
+                registration.be(RegState.FAILED, now, str(outcome))
+                self._homing.forget(registrar)
+            row = down_row(state.fallback, registrar, DownTrigger.REGISTER)
+            if row.action is DownAction.SERVE_OTHER_RETRY:
+                self._serving.recompute(walk.hop, now)
+        if state.fallback is FallbackType.SUCCESSIVE and state.on is None:
+            registrar = WORKING  # F5: both failed, begin at the working server
+        self._retry_later(registrar, now)
+
+    def _home_ended(self, walk: Walk, outcome: Outcome, step: Step, now: float) -> None:
+        lst = self._state.hop_list(walk.registrar, walk.group)
+        if step is Step.RESULT and walk.hop is not None:
+            self._homing.failed(lst, walk.hop, outcome, now)
+        elif walk.last_attempt is None:  # the primary is passed over, or DNS led nowhere
+            self._homing.postpone(lst, now)
+
+    def _probe_ended(self, walk: Walk, outcome: Outcome, now: float) -> None:
+        """F4, P2: the next try counts from this one's end."""
+        state = self._state
+        state.announce(
+            ProbeFailed(
+                at=now,
+                line=state.line,
+                server=walk.registrar,
+                hop=walk.hop,
+                rule=walk.rule,
+                reason=str(outcome),
+                outcome=outcome,
+            )
+        )
+        if walk.rule is Rule.F4 and state.on == FALLBACK:
+            state.timers.set(PROBE, now + state.settings.fallback_timeout)
+        elif walk.rule is Rule.P2 and state.proxy is Group.PROXY2:
+            interval = state.settings.outbound_proxy_fallback_interval
+            state.timers.set(PROXY_PROBE, now + interval)
+
+    def _announce_refused(self, walk: Walk, outcome: Outcome, now: float) -> None:
+        self._state.announce(
+            Refused(
+                at=now,
+                line=self._state.line,
+                server=walk.registrar,
+                hop=walk.hop,
+                rule=Rule.A6,
+                reason=str(outcome),
+                method=walk.method,
+                outcome=outcome,
+            )
+        )
+
+    def _retry_later(self, registrar: int, now: float) -> None:
+        """R6: again after the interval."""
+        state = self._state
+        registration = state.registrations[registrar]
+        draw = state.rng.random() if state.settings.reg_failed_retry_min_time > 0 else 0.0
+        wait = retry_delay_s(state.settings, registration.failures, draw)
+        registration.failures += 1
+        state.timers.set(TimerKey(TimerKind.RETRY, registrar), now + wait)
