@@ -1,0 +1,61 @@
+"""Every rule of behaviour has a test that proves it, or stands on the list of those to come."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from evertone.rules import Rule
+
+_TESTS = Path(__file__).parent
+
+# Rules that no test proves yet. A rule leaves this list with its first test.
+NOT_YET_PROVEN = frozenset(
+    """
+    S4 S5 S6 A1 A2 A3 A4 A5 A6 A7 A8 A9 A10 A11 A12 A13 D1 D2 D3 D4 D5 D6 D7 D8 D9 D10 D11
+    D12 D13 D14 D15 D16 R4 R5 R6 R7 R8 R9 R10 R11 B2 B3 B4 B5 B6 B7 B8 B9 B10 B11 F3 F5 F6
+    F7 F8 P1 P2 P3 P4 C2 C3 C4 C5 X1 X2 X3 X4 X5
+    """.split()
+)
+
+
+def _rule_marks(source: str) -> Iterator[ast.expr]:
+    """The arguments of every ``pytest.mark.rule(...)``, wherever it stands."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.rule":
+            yield from node.args
+
+
+def _marked() -> dict[str, list[str]]:
+    """Rule id -> the test files that are marked with it."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(_TESTS.rglob("test_*.py")):
+        for argument in _rule_marks(path.read_text(encoding="utf-8")):
+            assert isinstance(argument, ast.Constant), f"{path}: rule ids must be literal"
+            found.setdefault(str(argument.value), []).append(path.name)
+    return found
+
+
+def test_every_rule_is_proven_or_listed_as_not_yet_proven() -> None:
+    unproven = {rule.id for rule in Rule} - set(_marked())
+    assert sorted(unproven - NOT_YET_PROVEN) == [], "rules without a test, and not listed"
+
+
+def test_no_proven_rule_is_still_listed() -> None:
+    assert sorted(NOT_YET_PROVEN & set(_marked())) == [], (
+        "these have a test: take them off the list"
+    )
+
+
+def test_marks_and_list_name_real_rules() -> None:
+    ids = {rule.id for rule in Rule}
+    assert set(_marked()) | NOT_YET_PROVEN <= ids
+
+
+def test_registry_is_complete_in_itself() -> None:
+    for rule in Rule:
+        assert rule.name == rule.id == str(rule)
+        assert rule.meaning
+        assert rule.source
+    assert len({rule.meaning for rule in Rule}) == len(Rule)

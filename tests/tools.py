@@ -1,0 +1,58 @@
+"""The programs outside Python that some tests run: where they are, and how to get them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+
+__all__ = ["TOOLS", "Tool", "missing", "program"]
+
+# Debian keeps servers out of an ordinary user's path.
+_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A program, the Debian package it comes in, and a command that proves it usable here."""
+
+    program: str
+    package: str
+    probe: tuple[str, ...] = ()
+    probe_hint: str = ""
+
+
+TOOLS = {
+    tool.program: tool
+    for tool in (
+        Tool("kamailio", "kamailio"),
+        Tool("named", "bind9"),
+        Tool("sipp", "sip-tester"),
+        # Listing the interfaces takes the same privilege as capturing on one.
+        Tool("tshark", "tshark", ("dumpcap", "-D"), "capturing packets here takes root"),
+    )
+}
+
+
+def program(name: str) -> str:
+    """The path of a program; LookupError names the command that installs it."""
+    path = shutil.which(name, path=_PATH)
+    if path is None:
+        raise LookupError(f"{name} is not installed")
+    return path
+
+
+@cache
+def missing(name: str) -> str:
+    """Why the tool cannot be used, with the remedy; empty if it can."""
+    tool = TOOLS[name]
+    if shutil.which(tool.program, path=_PATH) is None:
+        return f"{name} is missing: apt-get install {tool.package}"
+    if tool.probe:
+        command = [program(tool.probe[0]), *tool.probe[1:]]
+        done = subprocess.run(command, capture_output=True, timeout=20, check=False)
+        if done.returncode != 0 or not done.stdout.strip():
+            return f"{name} cannot be used: {tool.probe_hint}"
+    return ""
