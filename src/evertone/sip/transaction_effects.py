@@ -118,14 +118,5 @@ class Stray:
 
 
 SipEffect: TypeAlias = (
-    Out
-    | GotResponse
-    | TimeIsUp
-    | TimedOut
-    | Gone
-    | GotRequest
-    | GotAck
-    | GotCancel
-    | NoAck
-    | Stray
+    Out | GotResponse | TimeIsUp | TimedOut | Gone | GotRequest | GotAck | GotCancel | NoAck | Stray
 )
