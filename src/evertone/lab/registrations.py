@@ -11,18 +11,22 @@ __all__ = ["Binding", "RegistrationStore"]
 
 MAX_BINDINGS_PER_USER = 20
 
+Key = tuple[str, str]
+Place = tuple[str, str, int | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Binding:
     """One contact of one user (RFC 3261 §10.3, RFC 5626 §4.2).
 
+    ``contact`` is its URI, ``text`` the Contact as it is given back, without ``expires``.
     ``server`` and ``flow`` are where it was registered; ``instance`` and ``reg_id`` may be
-    empty. ``expires_at`` is on the world's clock, in seconds.
+    empty. Times are seconds on the world's clock.
     """
 
     aor: str
     contact: Uri
-    params: str  # the Contact's other parameters as they are given back
+    text: str
     instance: str
     reg_id: str
     call_id: str
@@ -33,18 +37,28 @@ class Binding:
     expires_at: float
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> Key:
         """What makes a later registration replace this one: instance and reg-id, else the URI."""
         if self.instance and self.reg_id:
             return (self.instance, self.reg_id)
         return (str(self.contact), "")
+
+    @property
+    def place(self) -> Place:
+        """Where requests to it are addressed."""
+        return _place(self.contact)
+
+
+def _place(uri: Uri) -> Place:
+    return (uri.user, uri.host.lower(), uri.port)
 
 
 class RegistrationStore:
     """The bindings of all users; an AOR is ``user@domain``."""
 
     def __init__(self) -> None:
-        self._users: dict[str, dict[tuple[str, str], Binding]] = {}
+        self._users: dict[str, dict[Key, Binding]] = {}
+        self._places: dict[Place, Binding] = {}
 
     def live(self, aor: str, now: float) -> list[Binding]:
         """The user's bindings that have not run out, the oldest first."""
@@ -52,43 +66,43 @@ class RegistrationStore:
         if not bindings:
             return []
         for key in [k for k, b in bindings.items() if b.expires_at <= now]:
-            del bindings[key]
+            self.remove(aor, key)
         return list(bindings.values())
 
     def put(self, binding: Binding, now: float) -> bool:
         """Add or replace; False if the user has too many."""
         bindings = self._users.setdefault(binding.aor, {})
-        if binding.key not in bindings and len(self.live(binding.aor, now)) >= (
-            MAX_BINDINGS_PER_USER
-        ):
+        key = binding.key
+        if key not in bindings and len(self.live(binding.aor, now)) >= MAX_BINDINGS_PER_USER:
             return False
-        bindings[binding.key] = binding
+        self.remove(binding.aor, key)
+        bindings[key] = binding
+        self._places[binding.place] = binding
         return True
 
-    def find(self, aor: str, key: tuple[str, str]) -> Binding | None:
+    def find(self, aor: str, key: Key) -> Binding | None:
         """The user's binding under ``key``, run out or not."""
         return self._users.get(aor, {}).get(key)
 
-    def remove(self, aor: str, key: tuple[str, str]) -> None:
+    def remove(self, aor: str, key: Key) -> None:
         """Forget one binding; harmless if there is none."""
-        self._users.get(aor, {}).pop(key, None)
+        binding = self._users.get(aor, {}).pop(key, None)
+        if binding is not None and self._places.get(binding.place) is binding:
+            del self._places[binding.place]
 
     def by_contact(self, uri: Uri, now: float) -> Binding | None:
-        """The binding whose contact is ``uri`` (user, host and port), newest first."""
-        found = [
-            b
-            for bindings in self._users.values()
-            for b in bindings.values()
-            if b.expires_at > now
-            and (b.contact.user, b.contact.host, b.contact.port) == (uri.user, uri.host, uri.port)
-        ]
-        return max(found, key=lambda b: b.registered_at, default=None)
+        """The latest binding whose contact has this URI's user, host and port."""
+        binding = self._places.get(_place(uri))
+        return binding if binding is not None and binding.expires_at > now else None
 
     def all(self, now: float) -> Iterator[Binding]:
         """Every binding that has not run out (for checkers and people)."""
         for aor in list(self._users):
             yield from self.live(aor, now)
 
-    def clear(self) -> None:
-        """Forget everything (a restart)."""
-        self._users.clear()
+    def forget(self, server: str) -> None:
+        """Forget what was registered with ``server`` (it restarted)."""
+        for bindings in list(self._users.values()):
+            for key, binding in list(bindings.items()):
+                if binding.server == server:
+                    self.remove(binding.aor, key)

@@ -5,9 +5,40 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping
 
-from evertone.flows import Effect, ShellInput
+from evertone.errors import SipParseError
+from evertone.flows import (
+    CloseFlow,
+    Effect,
+    FlowClosed,
+    FlowFailed,
+    FlowOpened,
+    Received,
+    ShellInput,
+    Transmit,
+    Unreachable,
+)
+from evertone.lab.location import Location
+from evertone.lab.peers import Peer, Peers
+from evertone.lab.proxy import Proxy
+from evertone.lab.registrar import Registrar
 from evertone.lab.registrations import RegistrationStore
 from evertone.model import Target
+from evertone.schedule import SipTimers
+from evertone.sip.auth import DigestServer, Verdict
+from evertone.sip.build import new_tag, response_to
+from evertone.sip.framing import Ping
+from evertone.sip.message import Request, Response, parse
+from evertone.sip.transaction import (
+    Gone,
+    GotAck,
+    GotCancel,
+    GotRequest,
+    GotResponse,
+    Out,
+    TimedOut,
+    TimeIsUp,
+    TransactionLayer,
+)
 
 __all__ = ["SipServer"]
 
@@ -16,7 +47,8 @@ class SipServer:
     """Registrar and proxy for ``domains``.
 
     ``listen`` are its endpoints; ``users`` maps user names to passwords (empty: everyone is
-    let in); servers given one ``store`` share their bindings. ``routes`` maps a domain, or
+    let in); servers given one ``store`` share their bindings, and then must name the same
+    domain first: it is the one of all addresses of record. ``routes`` maps a domain, or
     ``"*"`` for own users without a binding, to the server that a request is relayed to.
     Times are seconds on the shell's clock.
     """
@@ -37,27 +69,203 @@ class SipServer:
         routes: Mapping[str, Target] | None = None,
     ) -> None:
         self.name = name
+        self.listen = tuple(listen)
+        self.domains = tuple(domains)
+        self.store = store
+        self.dropped = 0
+        """Messages that could not be read, or belonged to nothing."""
+        self._rng = rng
+        self._users = dict(users)
+        self._realm = realm or self.domains[0]
+        self._algorithms = algorithms
+        self._limits_s = (min_expires_s, max_expires_s)
+        self._status = 0
+        self._retry_after_s = 0
+        self._location = Location(name, self.listen, self.domains, self._users, store, routes or {})
+        self._out: list[Effect] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        """All that a restart forgets; bindings are the store's."""
+        timers = SipTimers()
+        self._layer = TransactionLayer(timers, self._rng, proxy=True)
+        self._peers = Peers(self._out)
+        self._challenger = self._digest(proxy=True)
+        self._registrar = Registrar(
+            self.name,
+            self.domains[0],
+            self.store,
+            self._rng,
+            auth=self._digest(proxy=False),
+            min_expires_s=self._limits_s[0],
+            max_expires_s=self._limits_s[1],
+        )
+        self._proxy = Proxy(
+            self._layer,
+            self._peers,
+            self._location,
+            self._rng,
+            timers,
+            self.listen,
+            lambda flow, data: self._out.append(Transmit(flow, data)),
+        )
+
+    def _digest(self, *, proxy: bool) -> DigestServer | None:
+        if not self._users:
+            return None
+        return DigestServer(
+            self._realm, self._users.get, self._rng, algorithms=self._algorithms, proxy=proxy
+        )
+
+    # --- faults that it plays itself ----------------------------------------------------------
 
     def answer_with(self, status: int, retry_after_s: int = 0) -> None:
         """From now on answer every request but ACK with ``status``; 0: as usual again."""
-        raise NotImplementedError
+        self._status = status
+        self._retry_after_s = retry_after_s
 
     def restart(self, now: float) -> None:
-        """Start anew: transactions, flows and bindings are forgotten."""
-        raise NotImplementedError
+        """Start anew: transactions, flows and the bindings made here are forgotten."""
+        self._out.clear()
+        self.store.forget(self.name)
+        self._begin()
+
+    # --- the shell's verbs ------------------------------------------------------------------
 
     def receive(self, event: ShellInput, now: float) -> None:
         """Take what the shell brings."""
-        raise NotImplementedError
+        if isinstance(event, Received):
+            self._received(event.flow, event.data, now)
+        elif isinstance(event, FlowOpened):
+            self._peers.opened(event)
+        elif isinstance(event, FlowFailed):
+            self._peers.failed(event.target, event.cause.value)
+        elif isinstance(event, FlowClosed):
+            self._closed(event.flow, now)
+        elif isinstance(event, Unreachable):
+            self._unreachable(event.target, now)
+        self._work(now)
 
     def handle_timer(self, now: float) -> None:
         """Do what has fallen due; a call too many is harmless."""
-        raise NotImplementedError
+        self._layer.handle_timer(now)
+        self._proxy.handle_timer(now)
+        self._work(now)
 
     def next_deadline(self) -> float | None:
         """When :meth:`handle_timer` wants to be called next; None: not before new input."""
-        raise NotImplementedError
+        one, two = self._layer.next_deadline(), self._proxy.next_deadline()
+        if one is None or two is None:
+            return two if one is None else one
+        return min(one, two)
 
     def effects(self) -> list[Effect]:
         """Drain what the shell must carry out, in order."""
-        raise NotImplementedError
+        out = list(self._out)
+        self._out.clear()
+        return out
+
+    # --- bytes in ---------------------------------------------------------------------------
+
+    def _received(self, flow: int, data: bytes, now: float) -> None:
+        peer = self._peers.get(flow)
+        if peer is None:
+            return
+        if peer.framer is None:
+            self._message(peer, data, now)
+            return
+        try:
+            pieces = peer.framer.feed(data)
+        except SipParseError:
+            self.dropped += 1
+            self._closed(flow, now)
+            self._out.append(CloseFlow(flow))
+            return
+        for piece in pieces:
+            if isinstance(piece, bytes):
+                self._message(peer, piece, now)
+            elif isinstance(piece, Ping):
+                self._out.append(Transmit(flow, b"\r\n"))  # RFC 5626 §4.4.1
+
+    def _message(self, peer: Peer, data: bytes, now: float) -> None:
+        if not data.strip(b"\r\n\0"):
+            return  # a keep-alive
+        try:
+            message = parse(data)
+            source = (peer.target.address, peer.target.port)
+            self._layer.receive(message, peer.flow, peer.reliable, now, source)
+        except SipParseError:
+            self.dropped += 1
+
+    def _closed(self, flow: int, now: float) -> None:
+        self._peers.closed(flow)
+        self._proxy.flow_broken(flow, now)
+
+    def _unreachable(self, target: Target, now: float) -> None:
+        for flow in self._peers.to(target):
+            self._proxy.flow_broken(flow, now)
+
+    # --- what the transactions tell -----------------------------------------------------------
+
+    def _work(self, now: float) -> None:
+        while effects := self._layer.effects():
+            for effect in effects:
+                if isinstance(effect, Out):
+                    self._out.append(Transmit(effect.flow, effect.data))
+                elif isinstance(effect, GotRequest):
+                    self._request(effect.tid, effect.request, effect.flow, now)
+                elif isinstance(effect, GotResponse):
+                    self._proxy.answered(effect.tid, effect.response, now)
+                elif isinstance(effect, GotAck):
+                    self._proxy.forward_ack(effect.request, effect.flow, now)
+                elif isinstance(effect, GotCancel):
+                    self._proxy.cancel(effect.tid, now)
+                elif isinstance(effect, TimeIsUp):
+                    self._layer.extend(effect.tid, now)
+                elif isinstance(effect, TimedOut):
+                    self._proxy.timed_out(effect.tid, now)
+                elif isinstance(effect, Gone):
+                    self._proxy.gone(effect.tid)
+
+    def _request(self, tid: int, request: Request, flow: int, now: float) -> None:
+        try:
+            self._dispatch(tid, request, flow, now)
+        except SipParseError as error:
+            self.dropped += 1
+            if error.status:
+                self._layer.respond(tid, self._answer(request, error.status), now)
+
+    def _dispatch(self, tid: int, request: Request, flow: int, now: float) -> None:
+        if self._status:
+            response = self._answer(request, self._status)
+            if self._retry_after_s:
+                response.add("Retry-After", self._retry_after_s)
+            self._layer.respond(tid, response, now)
+        elif request.method == "REGISTER" and self._location.is_us(request.request_uri):
+            self._layer.respond(tid, self._registrar.register(request, flow, now), now)
+        elif request.method == "OPTIONS" and self._is_for_us(request):
+            self._layer.respond(tid, self._answer(request, 200), now)
+        elif not self._is_let_in(tid, request, flow, now):
+            return
+        else:
+            self._proxy.forward(tid, request, flow, now)
+
+    def _is_for_us(self, request: Request) -> bool:
+        uri = request.request_uri
+        return not uri.user and self._location.is_us(uri)
+
+    def _is_let_in(self, tid: int, request: Request, flow: int, now: float) -> bool:
+        """RFC 3261 §22.3: own users must prove who they are; then no one in a dialog again."""
+        peer = self._peers.get(flow)
+        if self._challenger is None or request.to.tag:
+            return True
+        if peer is not None and self._location.is_relay(peer.target.address):
+            return True
+        verified = self._challenger.verify(request, now)
+        if verified.verdict is Verdict.OK:
+            return True
+        self._layer.respond(tid, self._challenger.challenge(request, verified.verdict, now), now)
+        return False
+
+    def _answer(self, request: Request, status: int) -> Response:
+        return response_to(request, status, to_tag=new_tag(self._rng))

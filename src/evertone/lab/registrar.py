@@ -1,0 +1,124 @@
+"""A registrar: what RFC 3261 §10.3 asks, with RFC 5626's instances."""
+
+from __future__ import annotations
+
+import random
+
+from evertone.lab.registrations import Binding, RegistrationStore
+from evertone.sip.auth import DigestServer, Verdict
+from evertone.sip.build import new_tag, response_to
+from evertone.sip.grammar import unescape, unquote
+from evertone.sip.message import Request, Response
+from evertone.sip.values import NameAddr
+
+__all__ = ["Registrar"]
+
+DEFAULT_EXPIRES_S = 3600  # RFC 3261 §10.2.1.1 leaves it to the registrar
+
+
+class Registrar:
+    """Answers REGISTERs of one server. ``auth`` None lets everyone in."""
+
+    def __init__(
+        self,
+        server: str,
+        domain: str,
+        store: RegistrationStore,
+        rng: random.Random,
+        *,
+        auth: DigestServer | None,
+        min_expires_s: int,
+        max_expires_s: int,
+    ) -> None:
+        self._server = server
+        self._domain = domain
+        self._store = store
+        self._rng = rng
+        self._auth = auth
+        self._min_expires_s = min_expires_s
+        self._max_expires_s = max_expires_s
+
+    def aor(self, user: str) -> str:
+        """The address of record of a user part; all our domains are one."""
+        return f"{unescape(user)}@{self._domain}"
+
+    def register(self, request: Request, flow: int, now: float) -> Response:
+        """The answer to a REGISTER that came over ``flow``; bindings change as it says."""
+        user = request.to.uri.user
+        if self._auth is not None:
+            verified = self._auth.verify(request, now)
+            if verified.verdict is not Verdict.OK:
+                return self._auth.challenge(request, verified.verdict, now)
+            if verified.username != unescape(user):
+                return self._answer(request, 403, "Not your address of record")
+        refused = self._bind(request, self.aor(user), flow, now)
+        return refused or self._listing(request, self.aor(user), now)
+
+    def _bind(self, request: Request, aor: str, flow: int, now: float) -> Response | None:
+        """Do what the Contacts ask for; a response only where that is refused."""
+        if request.contact_star:
+            return self._remove_all(request, aor, now)
+        wanted = [(contact, self._asked_s(request, contact)) for contact in request.contacts]
+        if any(0 < seconds < self._min_expires_s for _, seconds in wanted):
+            brief = self._answer(request, 423, "Interval Too Brief")
+            brief.add("Min-Expires", self._min_expires_s)
+            return brief
+        # all or nothing (§10.3 step 7): judge every contact before the first one is changed
+        bindings = [self._binding(request, aor, c, flow, now, s) for c, s in wanted]
+        if not all(self._is_newer(binding) for binding in bindings):
+            return self._answer(request, 400, "CSeq out of order")
+        for binding in bindings:
+            if binding.expires_at <= now:
+                self._store.remove(aor, binding.key)
+            elif not self._store.put(binding, now):
+                return self._answer(request, 403, "Too many bindings")
+        return None
+
+    def _remove_all(self, request: Request, aor: str, now: float) -> Response | None:
+        if request.expires != 0:
+            return self._answer(request, 400, "Contact: * needs Expires: 0")
+        for binding in self._store.live(aor, now):
+            self._store.remove(aor, binding.key)
+        return None
+
+    def _asked_s(self, request: Request, contact: NameAddr) -> int:
+        """§10.3 step 7: the Contact's expires, else the header, else our default."""
+        asked = contact.expires_s
+        if asked is None:
+            asked = request.expires
+        if asked is None:
+            asked = DEFAULT_EXPIRES_S
+        return min(asked, self._max_expires_s)
+
+    def _binding(
+        self, request: Request, aor: str, contact: NameAddr, flow: int, now: float, seconds: int
+    ) -> Binding:
+        params = tuple(p for p in contact.params if p[0] != "expires")
+        return Binding(
+            aor=aor,
+            contact=contact.uri,
+            text=str(NameAddr(contact.uri, contact.display, params)),
+            instance=unquote(contact.param("+sip.instance") or ""),
+            reg_id=contact.param("reg-id") or "",
+            call_id=request.call_id,
+            cseq=request.cseq.number,
+            server=self._server,
+            flow=flow,
+            registered_at=now,
+            expires_at=now + seconds,
+        )
+
+    def _is_newer(self, binding: Binding) -> bool:
+        before = self._store.find(binding.aor, binding.key)
+        return before is None or before.call_id != binding.call_id or before.cseq < binding.cseq
+
+    def _listing(self, request: Request, aor: str, now: float) -> Response:
+        """§10.3 step 8: 200 with every binding and what is left of its time."""
+        response = self._answer(request, 200)
+        for binding in self._store.live(aor, now):
+            left_s = max(1, round(binding.expires_at - now))
+            response.add("Contact", f"{binding.text};expires={left_s}")
+        return response
+
+    def _answer(self, request: Request, status: int, reason: str = "") -> Response:
+        return response_to(request, status, reason, to_tag=new_tag(self._rng))
