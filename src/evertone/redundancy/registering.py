@@ -237,7 +237,9 @@ class Registering:
 
     def _remove_leftovers(self, registrar: int, serving: Hop, walk: Walk, now: float) -> None:
         """B6: the bindings at targets that the line has left, where it can reach them."""
-        for target, binding in list(self._state.registrations[registrar].bindings.items()):
+        registration = self._state.registrations[registrar]
+        registration.drop_expired(now)
+        for target, binding in list(registration.bindings.items()):
             if target != serving.target and (registrar, target) not in walk.failed:
                 self.remove(registrar, binding.hop, Rule.B6, now)
 
@@ -255,7 +257,6 @@ class Registering:
             return
         state, registrar = self._state, walk.registrar
         registration = state.registrations[registrar]
-        was_newest = registration.newest == walk.hop.target
         registration.forget(walk.hop.target)
         if not registration.bindings:
             for kind in (TimerKind.REFRESH, TimerKind.EXPIRE):
@@ -271,9 +272,10 @@ class Registering:
                 reason=str(walk.last_outcome or ""),
             )
         )
-        if walk.rule in _RECHECKED_REMOVALS and not was_newest:
+        recheck = walk.rule in _RECHECKED_REMOVALS and registration.binding(now) is not None
+        if recheck and not self.under_way(registrar):
             # B6: if the servers share after all, the removal took the new binding too
-            self.register(registrar, Reason.REFRESH, Rule.B6, now)
+            self._begin(self._new_walk((registrar,), Reason.REFRESH, Rule.B6), now)
 
     def expired(self, key: TimerKey, now: float) -> None:
         """A binding has run out (F2, F5)."""

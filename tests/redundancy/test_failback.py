@@ -1,0 +1,314 @@
+"""B: staying away, coming home, and what is left behind."""
+
+from __future__ import annotations
+
+import pytest
+
+from evertone import events
+from evertone.config.settings import ServerSettings
+from evertone.model import Group, Hop, HopSource, OutcomeKind
+from evertone.redundancy import interface as io
+from tests.redundancy.bench import FORBIDDEN, OK, REFUSED, SILENT, Bench, hops, line, target
+
+S1 = Group.SERVER1
+
+
+def bench_of(
+    *numbers: int,
+    expires: int = 3600,
+    ttl_s: float = 300.0,
+    address: str = "pbx.example",
+    **kw: int,
+) -> Bench:
+    server = ServerSettings(address=address, expires=expires, **kw)
+    return Bench(line(server), {S1: hops(S1, *(numbers or (1, 2)), ttl_s=ttl_s)})
+
+
+def away(bench: Bench) -> Bench:
+    """Registered at 1, then 1 dies and a call moves the line to 2 at t = 100."""
+    bench.start()
+    bench.run(100)
+    bench.set(t1=REFUSED)
+    bench.request("INVITE")
+    bench.run(101)
+    assert [s[2] for s in bench.sent("INVITE")] == [1, 2]
+    return bench
+
+
+@pytest.mark.rule("B1")
+def test_mode_0_starts_every_request_at_the_primary() -> None:
+    bench = away(bench_of(failback_mode=0))
+    for method in ("INVITE", "SUBSCRIBE", "OPTIONS"):
+        bench.request(method)
+        bench.run(bench.now + 1)
+        assert [s[2] for s in bench.sent(method)[-2:]] == [1, 2]
+
+
+@pytest.mark.rule("B2", "B6")
+def test_mode_1_goes_home_when_the_ttl_has_run() -> None:
+    bench = away(bench_of(failback_mode=1, ttl_s=120))
+    bench.set(t1=OK)
+    bench.request("INVITE")
+    bench.run(220)
+    assert bench.sent("INVITE")[-1][2] == 2
+    assert bench.engine.snapshot().lists[0].current == target(2)
+    bench.run(221)
+    assert bench.sent()[-1] == (220.02, "REGISTER", 1)
+    assert bench.engine.snapshot().lists[0].current == target(1)
+    home = bench.saw(events.FailedBack)[-1]
+    assert home.rule is not None and home.rule.id == "B2"
+
+
+@pytest.mark.rule("B3", "B6")
+def test_mode_2_goes_home_with_the_refresh_and_falls_to_the_current_at_once() -> None:
+    bench = away(bench_of(failback_mode=2, expires=600))
+    bench.run(545)
+    # the refresh at 540 tried the primary, then went to the current target at once
+    assert bench.sent("REGISTER")[1:] == [(540.01, "REGISTER", 1), (540.02, "REGISTER", 2)]
+    assert len(bench.saw(events.ProbeFailed)) == 1
+    bench.set(t1=OK)
+    bench.run(1100)
+    assert bench.sent("REGISTER")[-1] == (1080.03, "REGISTER", 1)
+    assert bench.saw(events.FailedBack)
+
+
+@pytest.mark.rule("B4", "B6")
+def test_mode_3_goes_home_failback_timeout_after_the_failover_and_the_time_runs_anew() -> None:
+    bench = away(bench_of(failback_mode=3, failback_timeout=60))
+    bench.run(299)
+    tries = [s[0] for s in bench.sent("REGISTER")[1:]]
+    assert tries == [160.02, 220.03, 280.04]  # each 60 s after the failover or the last try
+    bench.set(t1=OK)
+    bench.run(345)
+    assert bench.sent("REGISTER")[-1] == (340.05, "REGISTER", 1)
+    assert bench.engine.snapshot().lists[0].current == target(1)
+
+
+@pytest.mark.rule("B4")
+@pytest.mark.parametrize(("timeout", "first"), [(1, 160.02), (59, 160.02), (61, 161.02)])
+def test_failback_timeout_below_60_counts_as_60(timeout: int, first: float) -> None:
+    bench = away(bench_of(failback_mode=3, failback_timeout=timeout))
+    bench.run(200)
+    assert bench.sent("REGISTER")[1][0] == first
+
+
+@pytest.mark.rule("B4", "B7")
+def test_failback_timeout_0_stays_until_the_current_target_fails() -> None:
+    bench = away(bench_of(failback_mode=3, failback_timeout=0, expires=30000))
+    bench.set(t1=OK)
+    bench.run(20000)
+    assert len(bench.sent("REGISTER")) == 1
+    bench.set(t2=REFUSED)
+    bench.request("INVITE")
+    bench.run(20001)
+    assert [s[2] for s in bench.sent("INVITE")[-2:]] == [2, 1]
+
+
+@pytest.mark.rule("B5")
+def test_nobody_goes_home_in_a_call() -> None:
+    bench = away(bench_of(failback_mode=3, failback_timeout=60))
+    bench.set(t1=OK)
+    bench.give(io.CallsChanged(idle=False, registrars=frozenset({1})))
+    bench.run(400)
+    assert len(bench.sent("REGISTER")) == 1
+    bench.give(io.CallsChanged(idle=True))
+    bench.run(401)
+    assert bench.sent("REGISTER")[-1] == (400.0, "REGISTER", 1)
+    assert bench.engine.snapshot().lists[0].current == target(1)
+
+
+@pytest.mark.rule("B5", "B3")
+def test_in_a_call_mode_2_refreshes_where_it_is_and_tries_home_afterwards() -> None:
+    bench = away(bench_of(failback_mode=2, expires=600))
+    bench.set(t1=OK)
+    bench.give(io.CallsChanged(idle=False, registrars=frozenset({1})))
+    bench.run(545)
+    assert bench.sent("REGISTER")[1:] == [(540.01, "REGISTER", 2)]
+    bench.give(io.CallsChanged(idle=True))
+    bench.run(546)
+    assert bench.sent("REGISTER")[2:] == [(545.0, "REGISTER", 1)]
+
+
+@pytest.mark.rule("B6")
+def test_tries_home_are_30_s_apart() -> None:
+    bench = away(bench_of(failback_mode=1, ttl_s=5))
+    bench.run(180)
+    tries = [s[0] for s in bench.sent("REGISTER")[1:]]
+    assert tries[0] == 105.02
+    assert all(b - a >= 30 for a, b in zip(tries, tries[1:], strict=False))
+    assert len(tries) >= 2
+
+
+@pytest.mark.rule("B6")
+def test_until_its_2xx_requests_start_at_the_current_target() -> None:
+    bench = away(bench_of(failback_mode=3, failback_timeout=60))
+    bench.set(t1=SILENT)
+    bench.run(161)  # the try home is under way
+    assert bench.sent("REGISTER")[-1] == (160.02, "REGISTER", 1)
+    bench.request("INVITE")
+    bench.run(162)
+    assert bench.sent("INVITE")[-1][2] == 2
+
+
+@pytest.mark.rule("B6")
+def test_a_refused_try_home_stays_away() -> None:
+    bench = away(bench_of(failback_mode=3, failback_timeout=60))
+    bench.set(t1=FORBIDDEN)
+    bench.run(165)
+    assert bench.saw(events.ProbeFailed)
+    assert bench.engine.snapshot().lists[0].current == target(2)
+    assert bench.engine.snapshot().registrations[0].state == "registered"
+
+
+@pytest.mark.rule("B6", "B9", "R5")
+def test_the_binding_left_is_removed_and_the_serving_one_checked() -> None:
+    bench = away(bench_of(failback_mode=3, failback_timeout=60, register_on_enable=1))
+    assert bench.sent()[1:] == [
+        (100.0, "INVITE", 1),
+        (100.01, "REGISTER", 2),
+        (100.02, "INVITE", 2),
+    ]
+    bench.set(t1=OK)
+    before = len(bench.sent())
+    bench.run(200)
+    assert bench.sent()[before:] == [
+        (160.02, "REGISTER", 1),
+        (160.03, "-REGISTER", 2),
+        (160.04, "REGISTER", 1),
+    ]
+    (registration,) = bench.engine.snapshot().registrations
+    assert [b.hop.target for b in registration.bindings] == [target(1)]
+
+
+@pytest.mark.rule("B6")
+def test_shared_registrations_remove_nothing() -> None:
+    bench = away(bench_of(failback_mode=3, failback_timeout=60))
+    bench.set(t1=OK)
+    bench.run(200)
+    assert "-REGISTER" not in [s[1] for s in bench.sent()]
+
+
+@pytest.mark.rule("B7")
+def test_the_next_failure_starts_from_the_top_without_what_failed() -> None:
+    bench = bench_of(1, 2, 3, failback_mode=3, failback_timeout=0)
+    away(bench)
+    bench.set(t2=REFUSED)
+    bench.request("INVITE")
+    bench.run(102)
+    assert [s[2] for s in bench.sent("INVITE")[-3:]] == [2, 1, 3]
+
+
+@pytest.mark.rule("B1")
+def test_an_address_that_is_no_name_has_no_failback_mode() -> None:
+    bench = bench_of(1, address="10.0.0.1", failback_mode=3)
+    bench.start()
+    bench.run(10)
+    assert bench.engine.snapshot().lists[0].home_at is None
+
+
+@pytest.mark.rule("B8")
+def test_a_new_primary_counts_as_a_failover_now() -> None:
+    bench = bench_of(1, 2, failback_mode=3, failback_timeout=60, expires=600)
+    bench.start()
+    bench.run(100)
+    bench.lists[S1] = hops(S1, 3, 1, 2)
+    bench.request("OPTIONS")
+    bench.run(101)
+    assert bench.sent("OPTIONS")[-1][2] == 1  # the current target is still listed
+    bench.run(161)
+    assert bench.sent("REGISTER")[-1] == (160.0, "REGISTER", 3)
+
+
+@pytest.mark.rule("B8")
+def test_a_current_target_that_dns_lists_no_more_is_left_at_once() -> None:
+    bench = bench_of(1, 2, failback_mode=3)
+    bench.start()
+    bench.run(100)
+    bench.lists[S1] = hops(S1, 3, 4)
+    bench.request("OPTIONS")
+    bench.run(101)
+    assert (100.0, "REGISTER", 3) in bench.sent()
+    assert bench.engine.snapshot().lists[0].current == target(3)
+
+
+@pytest.mark.rule("B8")
+@pytest.mark.parametrize("source", [HopSource.STATIC, HopSource.STALE])
+def test_a_static_or_stale_list_displaces_nothing_that_answers(source: HopSource) -> None:
+    bench = bench_of(1, 2, failback_mode=3)
+    bench.start()
+    bench.run(100)
+    bench.lists[S1] = (Hop(S1, 0, target(3), source=source),)
+    bench.request("OPTIONS")
+    bench.run(101)
+    assert bench.sent("OPTIONS") == [(100.0, "OPTIONS", 1)]
+    assert bench.engine.snapshot().lists[0].current == target(1)
+
+
+@pytest.mark.rule("B9")
+def test_register_on_enable_registers_before_the_request_and_tries_the_next() -> None:
+    bench = bench_of(1, 2, 3, failback_mode=3, register_on_enable=1)
+    bench.start()
+    bench.run(100)
+    bench.set(t1=REFUSED, t2=FORBIDDEN)
+    call = bench.request("INVITE")
+    bench.run(101)
+    assert bench.sent()[1:] == [
+        (100.0, "INVITE", 1),
+        (100.01, "REGISTER", 2),  # refused there: the next
+        (100.02, "REGISTER", 3),
+        (100.03, "INVITE", 3),
+    ]
+    assert bench.completed[call][1].ok
+
+
+@pytest.mark.rule("B9")
+def test_register_on_disabled_sends_at_once() -> None:
+    bench = away(bench_of(failback_mode=3, register_on_enable=0))
+    assert [s[1] for s in bench.sent()] == ["REGISTER", "INVITE", "INVITE"]
+
+
+@pytest.mark.rule("B9")
+def test_only_the_newest_binding_is_refreshed() -> None:
+    bench = away(bench_of(failback_mode=3, failback_timeout=0, register_on_enable=1, expires=600))
+    bench.run(645)
+    # the one at 1 would have fallen due at 540; it runs out at 600
+    assert bench.sent("REGISTER")[1:] == [
+        (100.01, "REGISTER", 2),
+        (640.02, "REGISTER", 2),
+    ]
+
+
+@pytest.mark.rule("C2", "B7")
+def test_an_in_dialog_request_moves_to_the_other_targets_of_its_list_only() -> None:
+    bench = bench_of(1, 2, failback_mode=3)
+    bench.start()
+    bench.run(100)
+    bench.set(t1=SILENT)
+    bye = bench.request("BYE", at=target(1), registrar=1, someone_waits=False)
+    bench.run(140)
+    assert bench.sent("BYE") == [(100.0, "BYE", 1), (107.5, "BYE", 2)]
+    assert bench.completed[bye][1].ok
+    assert bench.engine.snapshot().lists[0].current == target(2)
+
+
+@pytest.mark.rule("C2")
+def test_an_in_dialog_request_to_a_next_hop_of_its_own_has_no_other_target() -> None:
+    bench = bench_of(1, 2, failback_mode=3)
+    bench.start()
+    bench.run(100)
+    bench.set(t9=REFUSED)
+    bye = bench.request("BYE", at=target(9), registrar=1, someone_waits=False)
+    bench.run(140)
+    assert bench.sent("BYE") == [(100.0, "BYE", 9)]
+    assert bench.completed[bye][1].kind is OutcomeKind.UNAVAILABLE
+    assert not bench.saw(events.ServerDown)
+
+
+@pytest.mark.rule("C2")
+def test_a_dialog_that_lives_elsewhere_does_not_move_the_line() -> None:
+    bench = bench_of(1, 2, failback_mode=3)
+    bench.start()
+    bench.run(100)
+    bench.request("BYE", at=target(2), registrar=1, someone_waits=False)
+    bench.run(101)
+    assert bench.engine.snapshot().lists[0].current == target(1)

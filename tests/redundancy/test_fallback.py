@@ -1,0 +1,371 @@
+"""F and P: two servers on a line, and the path through proxies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from evertone import events
+from evertone.config.settings import ProxySettings, ServerSettings
+from evertone.model import Group, Outcome, OutcomeKind
+from evertone.redundancy import interface as io
+from tests.redundancy.bench import BUSY, FORBIDDEN, OK, REFUSED, SILENT, Bench, hops, line
+
+S1, S2, P1, P2 = Group.SERVER1, Group.SERVER2, Group.PROXY1, Group.PROXY2
+
+
+def pair(
+    *, successive: bool, one: tuple[int, ...] = (1,), two: tuple[int, ...] = (2,), **kw: object
+) -> Bench:
+    names = (
+        ServerSettings(address="a.example", expires=600),
+        ServerSettings(address="b.example", expires=600),
+    )
+    return Bench(
+        line(*names, fallback_redundancy_type=int(successive), **kw),
+        {S1: hops(S1, *one), S2: hops(S2, *two)},
+    )
+
+
+# --- concurrent -----------------------------------------------------------------------------
+
+
+@pytest.mark.rule("F1")
+def test_concurrent_registers_with_both_and_the_working_server_serves() -> None:
+    bench = pair(successive=False).start()
+    bench.run(1)
+    assert bench.sent() == [(0.0, "REGISTER", 1), (0.0, "REGISTER", 2)]
+    assert bench.engine.snapshot().serving == 1
+
+
+@pytest.mark.rule("F1", "R6")
+def test_concurrent_working_server_is_tried_at_once_and_after_each_tries_end() -> None:
+    bench = pair(successive=False).start()
+    bench.run(100)
+    bench.set(t1=SILENT)
+    bench.request("INVITE")
+    bench.run(200)
+    tries = [s[0] for s in bench.sent("REGISTER") if s[2] == 1][1:]
+    # at once, then 30 s after each end; a server that is not serving gets S1's time only (S3)
+    assert tries == [107.5, 145.0, 182.5]
+    assert bench.saw(events.FellBack)[0].rule.id == "F1"  # type: ignore[union-attr]
+
+
+@pytest.mark.rule("F1")
+def test_concurrent_a_register_that_finds_the_working_server_dead_moves_service() -> None:
+    bench = pair(successive=False).start()
+    bench.set(t1=REFUSED)
+    bench.run(541)
+    assert bench.engine.snapshot().serving == 2
+    bench.request("INVITE")
+    bench.run(542)
+    assert bench.sent("INVITE") == [(541.0, "INVITE", 2)]
+    bench.set(t1=OK)
+    bench.run(600)
+    assert bench.engine.snapshot().serving == 1
+
+
+@pytest.mark.rule("F5", "C1")
+def test_concurrent_both_dead_the_call_fails_after_both_were_tried() -> None:
+    bench = pair(successive=False).start()
+    bench.run(100)
+    bench.set(t1=REFUSED, t2=REFUSED)
+    call = bench.request("INVITE")
+    bench.run(101)
+    assert [s[2] for s in bench.sent("INVITE")] == [1, 2]
+    assert bench.completed[call][1].kind is OutcomeKind.UNAVAILABLE
+    assert bench.engine.snapshot().serving == 1  # F5: begin at the working server
+    bench.set(t1=OK, t2=OK)
+    bench.run(140)
+    assert all(r.state == "registered" for r in bench.engine.snapshot().registrations)
+
+
+@pytest.mark.rule("F8")
+def test_a_secondary_that_answers_keeps_its_server_available() -> None:
+    bench = pair(successive=False, one=(1, 3)).start()
+    bench.run(100)
+    bench.set(t1=REFUSED)
+    bench.request("INVITE")
+    bench.run(101)
+    assert [s[2] for s in bench.sent("INVITE")] == [1, 3]
+    assert bench.engine.snapshot().serving == 1
+    assert not bench.saw(events.ServerDown)
+
+
+@pytest.mark.rule("A7", "C1")
+def test_the_answer_of_a_live_server_is_the_result() -> None:
+    bench = pair(successive=False).start()
+    bench.run(100)
+    bench.by_method[1, "INVITE"] = Outcome(OutcomeKind.REFUSED, 486, text="Busy Here")
+    call = bench.request("INVITE")
+    bench.run(101)
+    assert [s[2] for s in bench.sent("INVITE")] == [1]
+    assert bench.completed[call][1].code == 486
+
+
+# --- successive -----------------------------------------------------------------------------
+
+
+@pytest.mark.rule("F2", "R2")
+def test_successive_without_a_binding_falls_back_at_once() -> None:
+    bench = pair(successive=True)
+    bench.set(t1=SILENT)
+    bench.start()
+    bench.run(10)
+    assert bench.sent() == [(0.0, "REGISTER", 1), (7.5, "REGISTER", 2)]
+    assert bench.engine.snapshot().serving == 2
+
+
+@pytest.mark.rule("F2", "S3", "R6")
+def test_successive_leans_on_its_binding_until_it_expires() -> None:
+    bench = pair(successive=True).start()
+    bench.run(10)
+    bench.set(t1=SILENT)
+    bench.run(700)
+    at = [s for s in bench.sent() if s[0] > 1]
+    assert at == [
+        (540.01, "REGISTER", 1),
+        (577.51, "REGISTER", 1),  # R6: 30 s after the end
+        (600.01, "REGISTER", 2),
+    ]
+    assert not bench.extended  # S1's time only while the binding stands
+
+
+@pytest.mark.rule("F2")
+def test_successive_gives_up_a_try_in_flight_when_the_binding_expires() -> None:
+    bench = pair(successive=True, reg_fail_retry_interval=50).start()
+    bench.run(10)
+    bench.set(t1=SILENT)
+    bench.run(601)
+    assert (597.51, "REGISTER", 1) in bench.sent()
+    assert (600.01, "REGISTER", 2) in bench.sent()
+    assert bench.abandoned  # the try of 597.51
+
+
+@pytest.mark.rule("F3", "F4")
+def test_successive_a_call_registers_with_the_other_server_and_goes_there() -> None:
+    bench = pair(successive=True, fallback_timeout=20).start()
+    bench.run(100)
+    bench.set(t1=SILENT)
+    call = bench.request("INVITE")
+    bench.run(130)
+    assert bench.sent()[1:] == [
+        (100.0, "INVITE", 1),
+        (107.5, "REGISTER", 2),
+        (107.51, "INVITE", 2),
+        (127.51, "REGISTER", 1),
+    ]
+    assert bench.completed[call][1].ok
+    assert bench.engine.snapshot().serving == 2
+    assert bench.saw(events.FellBack)[0].rule.id == "F3"  # type: ignore[union-attr]
+
+
+@pytest.mark.rule("F3")
+def test_successive_in_the_other_direction_too() -> None:
+    bench = pair(successive=True, fallback_timeout=1000)
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(100)
+    bench.set(t1=OK, t2=REFUSED)
+    bench.request("INVITE")
+    bench.run(101)
+    assert [s for s in bench.sent() if s[0] >= 100 and s[1] != "-REGISTER"] == [
+        (100.0, "INVITE", 2),
+        (100.01, "REGISTER", 1),
+        (100.02, "INVITE", 1),
+    ]
+    assert bench.engine.snapshot().serving == 1
+
+
+@pytest.mark.rule("F3")
+def test_successive_what_nobody_waits_for_does_not_move_the_line() -> None:
+    bench = pair(successive=True).start()
+    bench.run(100)
+    bench.set(t1=REFUSED)
+    bench.request("SUBSCRIBE", someone_waits=False)
+    bench.run(101)
+    assert [s[2] for s in bench.sent("SUBSCRIBE")] == [1]
+    assert bench.engine.snapshot().serving == 1
+
+
+@pytest.mark.rule("F4", "B6")
+def test_successive_the_fallback_binding_goes_when_no_call_is_left_there() -> None:
+    bench = pair(successive=True, fallback_timeout=10)
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(5)
+    bench.give(io.CallsChanged(idle=False, registrars=frozenset({2})))
+    bench.set(t1=OK)
+    bench.run(30)
+    assert bench.engine.snapshot().serving == 1
+    assert "-REGISTER" not in [s[1] for s in bench.sent()]
+    bench.give(io.CallsChanged(idle=True))
+    bench.run(31)
+    assert bench.sent()[-1] == (30.0, "-REGISTER", 2)
+
+
+@pytest.mark.rule("F5", "R6")
+def test_successive_both_dead_begins_at_the_working_server_again() -> None:
+    bench = pair(successive=True)
+    bench.set(t1=REFUSED, t2=REFUSED)
+    bench.start()
+    bench.run(65)
+    assert [s[2] for s in bench.sent()] == [1, 2, 1, 2, 1, 2]
+    assert [round(s[0]) for s in bench.sent()] == [0, 0, 30, 30, 60, 60]
+
+
+@pytest.mark.rule("F5", "F2")
+def test_successive_when_the_fallback_binding_expires_it_begins_at_the_working_server() -> None:
+    bench = pair(successive=True, fallback_timeout=100000)
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(10)
+    bench.set(t1=OK, t2=REFUSED)
+    bench.run(700)
+    assert bench.engine.snapshot().serving == 1
+
+
+@pytest.mark.rule("A6", "F2")
+def test_successive_a_refusal_is_no_failure() -> None:
+    bench = pair(successive=True).start()
+    bench.run(10)
+    bench.set(t1=FORBIDDEN)
+    bench.run(900)
+    assert {s[2] for s in bench.sent()} == {1}
+    assert bench.saw(events.Refused)
+    bench.set(t1=REFUSED)  # now it is dead indeed
+    bench.run(1000)
+    assert bench.engine.snapshot().serving == 2
+
+
+@pytest.mark.rule("C5")
+def test_successive_an_unregistered_line_registers_before_it_calls() -> None:
+    bench = pair(successive=True)
+    bench.set(t1=SILENT)
+    bench.start()
+    call = bench.request("INVITE")  # at once, while the first REGISTER is in flight
+    bench.run(10)
+    assert bench.sent() == [
+        (0.0, "REGISTER", 1),
+        (7.5, "REGISTER", 2),
+        (7.51, "INVITE", 2),
+    ]
+    assert bench.completed[call][1].ok
+
+
+@pytest.mark.rule("C5")
+def test_a_single_server_line_without_registration_still_calls() -> None:
+    bench = Bench(line(ServerSettings(address="10.0.0.1")), {S1: hops(S1, 1)})
+    bench.by_method[1, "REGISTER"] = FORBIDDEN
+    bench.start()
+    bench.run(1)
+    call = bench.request("INVITE")
+    bench.run(2)
+    assert bench.completed[call][1].ok
+
+
+# --- S3 -------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("S3")
+def test_the_last_target_of_the_last_server_gets_64_t1() -> None:
+    bench = pair(successive=False, one=(1, 3), two=(2, 4)).start()
+    bench.run(100)
+    bench.set(t1=SILENT, t2=SILENT, t3=SILENT, t4=SILENT)
+    call = bench.request("INVITE")
+    bench.run(200)
+    assert bench.sent("INVITE") == [
+        (100.0, "INVITE", 1),
+        (107.5, "INVITE", 3),
+        (115.0, "INVITE", 2),
+        (122.5, "INVITE", 4),
+    ]
+    assert bench.completed[call][0] == pytest.approx(122.5 + 32)
+
+
+@pytest.mark.rule("S3")
+def test_a_server_that_is_not_serving_gets_s1s_time_only() -> None:
+    bench = pair(successive=False)
+    bench.set(t2=SILENT)
+    bench.start()
+    bench.run(30)
+    assert not bench.extended
+
+
+@pytest.mark.rule("S3")
+def test_the_only_target_gets_64_t1() -> None:
+    bench = Bench(line(ServerSettings(address="10.0.0.1")), {S1: hops(S1, 1)})
+    bench.set(t1=SILENT)
+    bench.start()
+    bench.run(61)
+    assert len(bench.extended) == 1
+    assert bench.sent() == [(0.0, "REGISTER", 1)]
+    bench.run(63)
+    assert bench.sent()[-1] == (62.0, "REGISTER", 1)  # 32 s, then R6
+
+
+# --- outbound proxies -----------------------------------------------------------------------
+
+
+def proxied(*, two_proxies: bool = False, **kw: object) -> Bench:
+    proxies = (
+        ProxySettings(address="p1.example"),
+        ProxySettings(address="p2.example") if two_proxies else ProxySettings(),
+    )
+    settings = replace(
+        line(ServerSettings(address="a.example"), ServerSettings(address="b.example"), **kw),
+        outbound_proxy_enable=1,
+        outbound_proxy=proxies,
+    )
+    return Bench(settings, {P1: hops(P1, 5, 6), P2: hops(P2, 7)})
+
+
+@pytest.mark.rule("P1")
+def test_the_proxys_list_is_the_path_and_the_server_the_registrar() -> None:
+    bench = proxied().start()
+    bench.run(1)
+    assert [(a.registrar, a.hop.group) for _, a in bench.sends] == [(1, P1), (2, P1)]
+
+
+@pytest.mark.rule("P1", "A1")
+def test_a_dead_target_of_the_path_leads_to_the_paths_next() -> None:
+    bench = proxied().start()
+    bench.run(1)
+    bench.set(t5=REFUSED)
+    bench.request("INVITE")
+    bench.run(2)
+    assert [(a.registrar, s[2]) for (_, a), s in zip(bench.sends, bench.sent(), strict=True)][
+        2:
+    ] == [(1, 5), (1, 6)]
+
+
+@pytest.mark.rule("P1", "A2")
+def test_a_live_path_that_cannot_reach_the_registrar_leads_to_the_other() -> None:
+    bench = proxied().start()
+    bench.run(1)
+    bench.by_method[5, "INVITE"] = BUSY
+    bench.by_method[6, "INVITE"] = BUSY
+    bench.request("INVITE")
+    bench.run(2)
+    tried = [
+        (a.registrar, int(a.hop.target.address.rsplit(".", 1)[1]))
+        for _, a in bench.sends
+        if a.method == "INVITE"
+    ]
+    assert tried == [(1, 5), (1, 6), (2, 5), (2, 6)]
+
+
+@pytest.mark.rule("P2")
+def test_a_dead_proxy_leads_to_the_other_and_home_again() -> None:
+    bench = proxied(two_proxies=True, outbound_proxy_fallback_interval=100)
+    bench.set(t5=REFUSED, t6=REFUSED)
+    bench.start()
+    bench.run(50)
+    assert bench.engine.snapshot().proxy is P2
+    bench.request("INVITE")
+    bench.run(51)
+    assert bench.sent("INVITE") == [(50.0, "INVITE", 7)]
+    bench.set(t5=OK)
+    bench.run(101)
+    assert bench.engine.snapshot().proxy is P1

@@ -1,0 +1,270 @@
+"""R and A: making, renewing and losing a registration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from evertone import events
+from evertone.config.settings import LineSettings, ServerSettings
+from evertone.model import Group, Outcome, OutcomeKind, Reason, Transport
+from evertone.redundancy import interface as io
+from evertone.redundancy.registration import refresh_delay_s, retry_delay_s
+from tests.redundancy.bench import FORBIDDEN, OK, REFUSED, SILENT, Bench, hops, line, target
+
+S1, S2 = Group.SERVER1, Group.SERVER2
+
+
+def single(*numbers: int, **kw: object) -> Bench:
+    server = ServerSettings(address="pbx.example", expires=600)
+    return Bench(line(server, **kw), {S1: hops(S1, *(numbers or (1,)))})
+
+
+@pytest.mark.rule("R3")
+@pytest.mark.parametrize(
+    ("overlap", "granted", "delay"),
+    [(-1, 3600, 3540), (-1, 120, 60), (-1, 30, 15), (300, 3600, 3300), (300, 100, 50), (0, 60, 60)],
+)
+def test_the_overlap_is_cut_to_half_the_granted_time(
+    overlap: int, granted: int, delay: float
+) -> None:
+    assert refresh_delay_s(LineSettings(register_expires_overlap=overlap), granted) == delay
+
+
+@pytest.mark.rule("R3", "R4")
+def test_what_was_granted_counts_not_what_was_asked_for() -> None:
+    bench = single()
+    bench.granted_s = 120
+    bench.start()
+    bench.run(61)
+    assert [s[0] for s in bench.sent()] == [0.0, 60.01]
+    assert [
+        type(e) for e in bench.events if isinstance(e, events.Registered | events.Refreshed)
+    ] == [
+        events.Registered,
+        events.Refreshed,
+    ]
+
+
+@pytest.mark.rule("R6")
+def test_a_failed_registration_is_tried_again_after_the_interval() -> None:
+    bench = single(reg_fail_retry_interval=20)
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(41)
+    assert [round(s[0]) for s in bench.sent()] == [0, 20, 40]
+
+
+@pytest.mark.rule("R6")
+def test_growing_waits_are_those_of_rfc_5626() -> None:
+    settings = LineSettings(reg_failed_retry_min_time=30, reg_failed_retry_max_time=1800)
+    assert retry_delay_s(settings, 0, 0.0) == 15
+    assert retry_delay_s(settings, 1, 0.0) == 30
+    assert retry_delay_s(settings, 2, 0.999) == pytest.approx(120, rel=0.01)
+    assert retry_delay_s(settings, 40, 0.999) == pytest.approx(1800, rel=0.01)
+
+
+@pytest.mark.rule("A6")
+def test_a_refusal_is_no_failover() -> None:
+    bench = single(1, 2)
+    bench.set(t1=FORBIDDEN)
+    bench.start()
+    bench.run(29)
+    assert bench.sent() == [(0.0, "REGISTER", 1)]
+    (registration,) = bench.engine.snapshot().registrations
+    assert registration.state == "refused"
+    bench.run(31)
+    assert bench.sent()[-1] == (30.01, "REGISTER", 1)
+
+
+@pytest.mark.rule("A6")
+def test_redundancy_with_reg_fail_makes_a_refusal_a_failover() -> None:
+    bench = single(1, 2, redundancy_with_reg_fail_enable=1)
+    bench.set(t1=FORBIDDEN)
+    bench.start()
+    bench.run(1)
+    assert [s[2] for s in bench.sent()] == [1, 2]
+
+
+@pytest.mark.rule("A3")
+def test_credentials_that_do_not_satisfy_are_a_refusal() -> None:
+    bench = single(1, 2)
+    bench.set(t1=Outcome(OutcomeKind.CHALLENGED, 401, text="Unauthorized"))
+    bench.start()
+    bench.run(1)
+    assert [s[2] for s in bench.sent()] == [1]
+
+
+@pytest.mark.rule("A2")
+def test_retry_after_is_respected_by_every_request() -> None:
+    bench = single(1, 2)
+    bench.start()
+    bench.run(10)
+    bench.set(t1=Outcome(OutcomeKind.BUSY, 503, retry_after_s=60))
+    for _ in range(2):
+        bench.request("INVITE")
+        bench.run(bench.now + 1)
+    assert [s[2] for s in bench.sent("INVITE")] == [1, 2, 2]
+    bench.set(t1=OK)
+    bench.run(75)
+    bench.request("INVITE")
+    bench.run(76)
+    assert bench.sent("INVITE")[-1][2] == 1
+
+
+@pytest.mark.rule("A2")
+def test_a_target_that_asked_for_peace_is_used_when_nothing_else_is_left() -> None:
+    bench = single(1, 2)
+    bench.start()
+    bench.run(10)
+    bench.set(t1=Outcome(OutcomeKind.BUSY, 503, retry_after_s=600))
+    bench.request("INVITE")
+    bench.run(11)
+    bench.set(t1=OK, t2=REFUSED)
+    call = bench.request("INVITE")
+    bench.run(12)
+    assert [s[2] for s in bench.sent("INVITE")] == [1, 2, 2, 1]
+    assert bench.completed[call][1].ok
+
+
+@pytest.mark.rule("R7")
+def test_the_first_register_waits_as_told() -> None:
+    bench = single().start(wait_s=17.0)
+    bench.run(20)
+    assert bench.sent() == [(17.0, "REGISTER", 1)]
+
+
+@pytest.mark.rule("R8")
+def test_a_network_change_makes_every_registration_anew() -> None:
+    bench = single().start()
+    bench.run(10)
+    bench.give(io.NetworkChanged())
+    bench.run(11)
+    assert bench.sent() == [(0.0, "REGISTER", 1), (10.0, "REGISTER", 1)]
+    assert len(bench.saw(events.Registered)) == 2
+
+
+@pytest.mark.rule("R9")
+def test_a_lost_connection_registers_at_once_at_the_same_target_first() -> None:
+    server = ServerSettings(address="pbx.example", transport_type=1, failback_mode=0)
+    two = tuple(
+        replace(hop, target=target(n, Transport.TCP))
+        for n, hop in zip((1, 2), hops(S1, 1, 2), strict=True)
+    )
+    bench = Bench(line(server), {S1: two})
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(10)
+    assert bench.sent()[-1][2] == 2
+    bench.give(io.FlowLost(target(2, Transport.TCP)))
+    bench.run(11)
+    assert bench.sent()[-1] == (10.0, "REGISTER", 2)
+    assert bench.sends[-1][1].rule.id == "R9"
+
+
+@pytest.mark.rule("R5")
+def test_a_clean_stop_removes_our_bindings() -> None:
+    bench = single().start()
+    bench.run(10)
+    bench.give(io.Stopped())
+    assert not bench.engine.stopped
+    bench.run(11)
+    assert bench.sent()[-1] == (10.0, "-REGISTER", 1)
+    assert bench.engine.stopped
+    assert bench.engine.next_deadline() is None
+
+
+@pytest.mark.rule("R5")
+def test_a_clean_stop_without_a_binding_ends_at_once() -> None:
+    bench = single()
+    bench.set(t1=SILENT)
+    bench.start()
+    bench.run(3)
+    bench.give(io.Stopped())
+    assert bench.engine.stopped
+    assert bench.abandoned == [1]
+
+
+@pytest.mark.rule("A11")
+def test_a_late_2xx_makes_the_binding_if_there_is_none() -> None:
+    bench = single(1, 2)
+    bench.set(t1=SILENT, t2=SILENT)
+    bench.start()
+    bench.run(20)
+    first = bench.sends[0][1]
+    bench.give(io.Late(first, 600))
+    (registration,) = bench.engine.snapshot().registrations
+    assert registration.state == "registered"
+    assert registration.hop is not None and registration.hop.target == target(1)
+
+
+@pytest.mark.rule("A11")
+def test_a_late_2xx_at_a_server_the_line_has_left_is_removed() -> None:
+    bench = Bench(
+        line(
+            ServerSettings(address="10.0.0.1"),
+            ServerSettings(address="10.0.0.2"),
+            fallback_redundancy_type=1,
+        ),
+        {S1: hops(S1, 1), S2: hops(S2, 2)},
+    )
+    bench.set(t1=SILENT)
+    bench.start()
+    bench.run(10)
+    assert bench.engine.snapshot().serving == 2
+    bench.set(t1=OK)
+    bench.give(io.Late(bench.sends[0][1], 3600))
+    bench.run(11)
+    assert bench.sent()[-1] == (10.0, "-REGISTER", 1)
+
+
+@pytest.mark.rule("D14")
+def test_a_name_that_leads_nowhere_is_a_server_that_is_unavailable() -> None:
+    bench = single()
+    bench.no_dns.add(S1)
+    bench.start()
+    bench.run(1)
+    assert bench.saw(events.ResolveFailed)
+    assert bench.saw(events.ServerDown)
+    bench.no_dns.clear()
+    bench.run(31)
+    assert bench.engine.snapshot().registrations[0].state == "registered"
+
+
+@pytest.mark.rule("A13")
+def test_after_the_users_cancel_there_is_no_failover() -> None:
+    bench = single(1, 2).start()
+    bench.run(10)
+    bench.set(t1=SILENT)
+    call = bench.request("INVITE")
+    bench.run(12)
+    bench.give(io.RequestCancelled(call))
+    bench.run(60)
+    assert [s[2] for s in bench.sent("INVITE")] == [1]
+    assert call not in bench.completed
+
+
+@pytest.mark.rule("R1")
+def test_after_a_total_failure_the_primary_comes_first_again() -> None:
+    server = ServerSettings(address="pbx.example", expires=60, failback_mode=3, failback_timeout=0)
+    bench = Bench(line(server), {S1: hops(S1, 1, 2)})
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(10)
+    bench.set(t2=REFUSED)
+    bench.run(100)  # refresh and retries fail at 2 and 1, the binding runs out
+    bench.set(t1=OK, t2=OK)
+    bench.run(140)
+    assert bench.sent()[-1][2] == 1
+
+
+def test_reasons_are_those_of_the_walk() -> None:
+    bench = single(1, 2)
+    bench.set(t1=SILENT)
+    bench.start()
+    bench.run(10)
+    assert [a.reason for _, a in bench.sends] == [Reason.INITIAL, Reason.FAILOVER]
+    failed = bench.saw(events.TargetFailed)[0]
+    assert failed.reason == "no answer (after 4 sends)"
+    assert failed.rule is not None and failed.rule.id == "S1"
