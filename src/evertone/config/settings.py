@@ -101,7 +101,7 @@ class LineSettings:
     naptr_build: int = 0
     reg_fail_retry_interval: int = 30
     reg_failed_retry_min_time: int = 0
-    reg_failed_retry_max_time: int = 0
+    reg_failed_retry_max_time: int = 60  # counts only with a min_time above 0 (R6)
     register_expires_overlap: int = -1
     unregister_on_reboot: int = 0
     redundancy_with_reg_fail_enable: int = 0
@@ -118,6 +118,31 @@ class LineSettings:
     def successive(self) -> bool:
         """True for successive registration (F2)."""
         return self.fallback_redundancy_type == 1
+
+    @property
+    def user(self) -> str:
+        """The user part of the address of record: ``user_name`` up to its last ``@``."""
+        return self.user_name.rpartition("@")[0] or self.user_name
+
+    @property
+    def auth_user(self) -> str:
+        """The user name for digest: ``auth_name``, or where that is blank :attr:`user`."""
+        return self.auth_name or self.user
+
+    def domain(self, registrar: int) -> str:
+        """The domain of the address of record at ``registrar``.
+
+        That of ``user_name`` if it is ``user@domain``, else the server's address. An IPv6
+        literal comes without brackets.
+        """
+        given = self.user_name.rpartition("@")
+        return given[2] if given[0] else self.server(registrar).address
+
+    def aor(self, registrar: int) -> str:
+        """The address of record as a URI, e.g. ``sip:4605@yealink.pbx.com`` (RFC 3261 §10)."""
+        domain = self.domain(registrar)
+        host = f"[{domain}]" if ":" in domain and not domain.startswith("[") else domain
+        return f"sip:{self.user}@{host}"
 
     def registrars(self) -> tuple[int, ...]:
         """The configured servers: (), (1,), (2,) or (1, 2); the first is where it begins (F5)."""
@@ -146,9 +171,7 @@ class LineSettings:
             proxy = self.outbound_proxy[group.number - 1]
             address, port = proxy.address, proxy.port
             twins = {
-                name: getattr(proxy, name)
-                for name in _TWINS
-                if getattr(proxy, name) != INHERIT
+                name: getattr(proxy, name) for name in _TWINS if getattr(proxy, name) != INHERIT
             }
             server = replace(server, **twins)
         timeout = server.failback_timeout
@@ -254,4 +277,4 @@ class PhoneSettings:
 
     def enabled_lines(self) -> tuple[LineSettings, ...]:
         """The lines that register: enabled, with a user name and at least one server."""
-        return tuple(x for x in self.lines if x.enable and x.registrars())
+        return tuple(x for x in self.lines if x.enable and x.user_name and x.registrars())
