@@ -1,0 +1,1 @@
+"""Our phone among servers and tools that aren't ours, on loopback addresses."""
