@@ -12,7 +12,15 @@ from typing import Protocol
 from evertone.flows import ShellInput
 from evertone.model import Cause, Transport
 
-__all__ = ["Host", "canonical", "cause_of", "error_text", "family_of", "local_towards"]
+__all__ = [
+    "Host",
+    "cannot_leave",
+    "canonical",
+    "cause_of",
+    "error_text",
+    "family_of",
+    "local_towards",
+]
 
 
 class Host(Protocol):
@@ -39,6 +47,13 @@ def canonical(address: str) -> str:
 def family_of(address: str) -> socket.AddressFamily:
     """IPv6 for a literal with colons, else IPv4."""
     return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def cannot_leave(bind: str, address: str) -> str:
+    """Why nothing can go from ``bind`` ("": anywhere) to ``address``; empty: it can."""
+    if not bind or family_of(bind) == family_of(address):
+        return ""
+    return f"{address} cannot be reached from {bind}, the address that --bind chose"
 
 
 def local_towards(address: str, port: int) -> str:

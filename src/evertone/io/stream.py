@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import ipaddress
 import ssl
 from typing import Any, cast
 
 from evertone.errors import UsageError
 from evertone.flows import FlowClosed, FlowFailed, FlowOpened, Received
-from evertone.io.host import Host, cause_of, error_text, family_of
+from evertone.io.host import Host, cannot_leave, cause_of, error_text, family_of
 from evertone.io.limits import Limits
 from evertone.io.tls import ClientTls, identity_matches
 from evertone.model import Cause, Target, Transport
@@ -64,6 +63,13 @@ class StreamFlows:
 
     def open(self, target: Target) -> None:
         """Begin to connect: FlowOpened or FlowFailed follows, at the latest after ``connect_s``."""
+        why_not = cannot_leave(self._bind, target.address)
+        if why_not:
+            self.failed(target, Cause.UNREACHABLE, why_not)
+            return
+        if target.transport is Transport.TLS and self._client is None:
+            self.failed(target, Cause.LOCAL, "no TLS here")
+            return
         task = asyncio.get_running_loop().create_task(self._connect(target))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
@@ -142,26 +148,21 @@ class StreamFlows:
 
     async def _connect(self, target: Target) -> None:
         try:
-            tls = self._tls_arguments(target)
             async with asyncio.timeout(self._limits.connect_s):
                 await asyncio.get_running_loop().create_connection(
                     lambda: _Connection(self, self._limits, target.transport, target),
                     target.address,
                     target.port,
                     local_addr=(self._bind, 0) if self._bind else None,
-                    **tls,
+                    **self._tls_arguments(target),
                 )
         except (OSError, ssl.CertificateError, ValueError) as error:
             # ValueError: a port or server name that no connection can be made with
             self.failed(target, cause_of(error, target.transport), error_text(error))
 
     def _tls_arguments(self, target: Target) -> dict[str, Any]:
-        if self._bind and family_of(self._bind) != family_of(target.address):
-            raise OSError(errno.EAFNOSUPPORT, f"bound to {self._bind}")
-        if target.transport is not Transport.TLS:
+        if target.transport is not Transport.TLS or self._client is None:
             return {}
-        if self._client is None:
-            raise OSError(errno.EPROTONOSUPPORT, "no TLS here")
         return {
             "ssl": self._client.context,
             "server_hostname": _server_name(target),

@@ -20,7 +20,15 @@ from dataclasses import dataclass
 
 from evertone.errors import UsageError
 from evertone.flows import FlowClosed, FlowFailed, FlowOpened, Received, Unreachable
-from evertone.io.host import Host, canonical, cause_of, error_text, family_of, local_towards
+from evertone.io.host import (
+    Host,
+    cannot_leave,
+    canonical,
+    cause_of,
+    error_text,
+    family_of,
+    local_towards,
+)
 from evertone.io.limits import Limits
 from evertone.model import Cause, Target, Transport
 
@@ -75,12 +83,16 @@ class UdpFlows:
     def open(self, target: Target) -> None:
         """Open a flow: FlowOpened, or FlowFailed where no route or socket of ours leads there."""
         address = canonical(target.address)
+        why_not = cannot_leave(self._bind, address)
+        if why_not:
+            self._host.deliver(FlowFailed(target, Cause.UNREACHABLE, why_not))
+            return
         try:
             endpoint = self._endpoint_for(address)
-            bound = endpoint.local[0]
-            local = bound if not endpoint.wildcard else local_towards(address, target.port)
+            local = endpoint.local_for(address, target.port)
         except (OSError, UsageError) as error:
-            self._host.deliver(FlowFailed(target, cause_of(error, Transport.UDP), str(error)))
+            text = error_text(error)
+            self._host.deliver(FlowFailed(target, cause_of(error, Transport.UDP), text))
             return
         flow = _Flow(self._host.next_flow(), target, endpoint, (address, target.port), False)
         self._admit(flow, local)
@@ -137,20 +149,16 @@ class UdpFlows:
         for endpoint in self._endpoints:
             if endpoint.family == family:
                 return endpoint
-        if self._bind and family_of(self._bind) != family:
-            raise OSError(errno.EAFNOSUPPORT, f"bound to {self._bind}")
         self.listen(self._bind or ("::" if family == socket.AF_INET6 else "0.0.0.0"), 0)
         return self._endpoints[-1]
 
     def _stranger(self, endpoint: _Endpoint, source: SocketAddress) -> _Flow | None:
         target = Target(source[0], source[1], Transport.UDP)
-        local = endpoint.local[0]
-        if endpoint.wildcard:
-            try:
-                local = local_towards(source[0], source[1])
-            except OSError as error:
-                self._host.warn(f"datagram from {target} dropped: {error_text(error)}")
-                return None
+        try:
+            local = endpoint.local_for(source[0], source[1])
+        except OSError as error:
+            self._host.warn(f"datagram from {target} dropped: {error_text(error)}")
+            return None
         if len(self._strangers) >= self._limits.udp_peers:
             oldest = next(iter(self._strangers))
             self.close_flow(oldest)
@@ -182,8 +190,12 @@ class _Endpoint:
         self.peers: dict[Peer, _Flow] = {}
         self._socket = _bound(self.family, address, port)
         self.local: Peer = self._socket.getsockname()[:2]
-        self.wildcard = self.local[0] in ("0.0.0.0", "::")
+        self._wildcard = self.local[0] in ("0.0.0.0", "::")
         self._loop.add_reader(self._socket, self._readable)
+
+    def local_for(self, address: str, port: int) -> str:
+        """Our address as that peer sees it; OSError where no route leads there."""
+        return local_towards(address, port) if self._wildcard else self.local[0]
 
     def send(self, data: bytes, address: SocketAddress) -> str | None:
         """Send; returns why the *kernel* refuses to send there, None if it took it.
