@@ -117,8 +117,8 @@ class Media:
 
     def codecs(self) -> tuple[Codec, ...]:
         """The formats that can be named, in order of preference (RFC 3264 §5.1)."""
-        names = {}
-        parameters = {}
+        names: dict[str, str] = {}
+        parameters: dict[str, str] = {}
         for name, value in self.attributes:
             payload_type, _, rest = value.partition(" ")
             if name == "rtpmap":
