@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 from evertone.errors import SipParseError
-from evertone.sip.grammar import MAX_INTEGER, SINGLE_HEADERS, parse_integer
+from evertone.sip.grammar import SINGLE_HEADERS
 from evertone.sip.message import Message, Request, Response
 
 __all__ = ["check_request", "check_response", "unsupported_extensions"]
@@ -39,9 +39,12 @@ def check_request(
         return 400, f"Bad Request: {fault}"
     if request.cseq.method != request.method:  # §8.1.1.5
         return 400, "Bad Request: CSeq has another method"
-    if request.request_uri.scheme not in schemes:  # §8.2.2.1
+    uri = request.request_uri
+    if uri.scheme not in schemes:  # §8.2.2.1
         return 416, "Unsupported URI Scheme"
-    if proxy and request.max_forwards == 0 and request.method != "OPTIONS":  # §16.3
+    if uri.headers:  # §19.1.1: not in a Request-URI
+        return 400, "Bad Request: headers in the Request-URI"
+    if proxy and request.max_forwards == 0:  # §16.3
         return 483, "Too Many Hops"
     if unsupported_extensions(request, supported, proxy=proxy):  # §8.2.2.3
         return 420, "Bad Extension"
@@ -58,13 +61,20 @@ def unsupported_extensions(
     return [tag for tag in required if tag.lower() not in supported]
 
 
-def check_response(response: Response) -> str | None:
-    """What is wrong with a response that must be dropped for it; None: nothing."""
-    return _fault(response)
+def check_response(response: Response, *, proxy: bool = False) -> str | None:
+    """What is wrong with a response that must be dropped for it; None: nothing.
+
+    Only a ``proxy`` may get one with several Vias: to us it was sent by mistake (§8.1.3.3).
+    """
+    fault = _fault(response)
+    if fault is None and not proxy and len(response.vias) > 1:
+        return "more than one via"
+    return fault
 
 
 _READERS: Final[tuple[Callable[[Message], object], ...]] = (
     lambda message: message.vias,
+    lambda message: message.via,
     lambda message: message.from_,
     lambda message: message.to,
     lambda message: message.call_id,
@@ -73,10 +83,21 @@ _READERS: Final[tuple[Callable[[Message], object], ...]] = (
     lambda message: message.routes,
     lambda message: message.record_routes,
     lambda message: message.max_forwards,
-    lambda message: message.expires,
     lambda message: message.min_expires,
 )
+"""What a message of any method is read by. Expires and Retry-After are left to who needs
+them: a malformed one is no reason to refuse the rest (RFC 3261 §10.3, RFC 4475 §3.1.2.4)."""
 
 
 def _fault(message: Message) -> str | None:
-    raise NotImplementedError
+    try:
+        for read in _READERS:
+            read(message)
+        if isinstance(message, Request):
+            _ = message.request_uri
+    except SipParseError as error:
+        return str(error)
+    for key in SINGLE_HEADERS:
+        if message.count(key) > 1:  # RFC 4475 §3.3.8
+            return f"more than one {key}"
+    return None

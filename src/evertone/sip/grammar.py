@@ -143,7 +143,7 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 
 
 def _usual_keys() -> dict[str, str]:
-    keys = {compact: full for compact, full in COMPACT_FORMS.items()}
+    keys = dict(COMPACT_FORMS)
     keys.update({compact.upper(): full for compact, full in COMPACT_FORMS.items()})
     for name in _USUAL_NAMES.split():
         keys[name] = keys[name.lower()] = name.lower()
@@ -341,6 +341,4 @@ def replace_param(params: Params, name: str, value: str | None) -> Params:
 
 def format_params(params: Iterable[tuple[str, str | None]]) -> str:
     """Parameters as they stand on the wire, each with its semicolon."""
-    return "".join(
-        f";{name}" if value is None else f";{name}={value}" for name, value in params
-    )
+    return "".join(f";{name}" if value is None else f";{name}={value}" for name, value in params)

@@ -266,7 +266,7 @@ class Message:
         value = self._cache.get(key)
         if value is None:
             value = self._cache[key] = read()
-        return value  # type: ignore[no-any-return]
+        return value
 
     def _read_via(self) -> Via:
         elements = self._elements("via")

@@ -123,8 +123,9 @@ class Uri(NamedTuple):
 
     @property
     def bare_host(self) -> str:
-        """The host without the brackets of an IPv6 reference."""
-        return self.host[1:-1] if self.host[:1] == "[" else self.host
+        """The host without the brackets of an IPv6 reference; what DNS and sockets take."""
+        # RFC 5118 §4.10: three colons mean two
+        return self.host[1:-1].replace(":::", "::") if self.host[:1] == "[" else self.host
 
     def param(self, name: str) -> str | None:
         """A parameter's value; ``""`` if it has none, None if it is absent."""
@@ -417,8 +418,10 @@ _RETRY_AFTER: Final = re.compile(
 
 
 def parse_retry_after(text: str) -> RetryAfter:
-    """A Retry-After; a delay above 2**32-1 counts as that much (RFC 3261 §20.33)."""
+    """A Retry-After; malformed above 2**32-1 s (RFC 3261 §20.33)."""
     match = _RETRY_AFTER.fullmatch(text)
     if match is None:
         raise SipParseError("malformed Retry-After")
-    return RetryAfter(parse_integer(match[1], "Retry-After"), match[2] or "", parse_params(match[3]))
+    return RetryAfter(
+        parse_integer(match[1], "Retry-After"), match[2] or "", parse_params(match[3])
+    )
