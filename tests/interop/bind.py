@@ -83,7 +83,7 @@ class Bind(Process):
     def set_records(self, records: str) -> None:
         """Put other records into the zone; returns when they are served."""
         self._write_zone(records)
-        self.signal(signal.SIGHUP)
+        self.send_signal(signal.SIGHUP)
         wait_until("new zone", lambda: self._served_serial() == self._serial, 10.0)
 
     def _write_zone(self, records: str) -> None:

@@ -176,7 +176,7 @@ class Kamailio(Process):
                 ),
             )
         )
-        command = [tools.program("kamailio"), "-f", config, "-DD", "-E", "-S"]
+        command: list[str | Path] = [tools.program("kamailio"), "-f", config, "-DD", "-E", "-S"]
         command += ["-m", "32", "-M", "8", "-Y", self._short, "-w", home]
         super().__init__(name, command, home)
 

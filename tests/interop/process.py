@@ -98,7 +98,7 @@ class Process:
         """SIGCONT: it goes on where it was, with all that came in meanwhile."""
         self._signal_children(signal.SIGCONT)
 
-    def signal(self, number: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         """Signal every process of it."""
         self._signal_children(number)
 

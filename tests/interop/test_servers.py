@@ -15,6 +15,7 @@ from tests.interop.kamailio import Kamailio
 from tests.interop.net import Net
 from tests.interop.process import wait_until
 from tests.interop.raw_sip import RawClient, is_alive
+from tests.interop.sipp import Sipp
 
 _USERS = {"1010": "secret-1010", "1011": "secret-1011"}
 
@@ -128,3 +129,47 @@ def test_a_capture_shows_every_message_and_when(tmp_path: Path, net: Net) -> Non
         assert len({packet.branch for packet in seen}) == 2
         assert before <= seen[0].time <= seen[-1].time <= after
         assert len(capture.packets("REGISTER", net.host(1), status=0)) == 2
+
+
+@pytest.mark.needs("kamailio", "sipp")
+def test_sipp_registers_at_kamailio(tmp_path: Path, net: Net) -> None:
+    with (
+        Kamailio(tmp_path, net.host(1), _USERS) as kamailio,
+        Sipp(
+            tmp_path,
+            "register",
+            (net.host(10), 5060),
+            (kamailio.address, kamailio.port),
+            user="1010",
+            password="secret-1010",
+        ) as sipp,
+    ):
+        assert sipp.wait(20) == 0, sipp.log_tail()
+        assert list(kamailio.bindings()) == ["1010"]
+
+
+@pytest.mark.needs("kamailio", "sipp", "tshark")
+def test_a_call_through_kamailio_keeps_to_its_recorded_route(tmp_path: Path, net: Net) -> None:
+    with Kamailio(tmp_path, net.host(1), _USERS) as kamailio, Capture(tmp_path, net) as capture:
+        server = (kamailio.address, kamailio.port)
+        caller, callee = (net.host(10), 5060), (net.host(11), 5060)
+        assert RawClient(server, callee[0], "1011", "secret-1011").register().status == 200
+        with (
+            Sipp(tmp_path, "callee", callee, server) as answering,
+            Sipp(
+                tmp_path,
+                "caller",
+                caller,
+                server,
+                user="1010",
+                password="secret-1010",
+                number="1011",
+            ) as calling,
+        ):
+            assert calling.wait(20) == 0, calling.log_tail()
+            assert answering.wait(20) == 0, answering.log_tail()
+        capture.stop()
+        rings = capture.packets("INVITE", callee[0], status=0)
+        assert len({packet.call_id for packet in rings}) == 1
+        byes = capture.packets("BYE", status=0)
+        assert {packet.dst[0] for packet in byes} == {kamailio.address, callee[0]}
