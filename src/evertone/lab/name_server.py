@@ -1,6 +1,8 @@
-"""An authoritative name server without I/O: a zone text in, answers out (dnspython's codec)."""
+"""An authoritative name server without I/O: zones in, answers out (dnspython's codec)."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import dns.exception
 import dns.flags
@@ -16,6 +18,8 @@ from evertone.errors import ScenarioError
 
 __all__ = ["NameServer"]
 
+DEFAULT_TTL_S = 300
+
 _MAX_CNAMES = 8
 _UDP_SIZE = 512
 
@@ -27,33 +31,39 @@ _ADDITIONAL: dict[dns.rdatatype.RdataType, str] = {
 
 
 class NameServer:
-    """Answers for every name of ``zone_text`` (master file format; names relative to the root).
+    """Answers for every name of ``zones``: master file text by origin, or one text for the root.
+
+    Records outside their zone's origin are left out; a TTL not given is 300 s.
 
     ``fails``: every answer is SERVFAIL. ``truncates``: UDP answers bear TC and no records.
     Raises ScenarioError for a zone text that cannot be read.
     """
 
-    def __init__(self, zone_text: str, *, additional: bool = True) -> None:
+    def __init__(self, zones: str | Mapping[str, str], *, additional: bool = True) -> None:
         self.fails = False
         self.truncates = False
         self.additional = additional
         self._records: dict[tuple[dns.name.Name, dns.rdatatype.RdataType], dns.rrset.RRset] = {}
         self._names: set[dns.name.Name] = set()
-        self.load(zone_text)
+        self.load(zones)
 
-    def load(self, zone_text: str) -> None:
+    def load(self, zones: str | Mapping[str, str]) -> None:
         """Replace all records. Raises ScenarioError."""
-        try:
-            zone = dns.zone.from_text(
-                zone_text, origin=dns.name.root, relativize=False, check_origin=False
-            )
-        except (dns.exception.DNSException, ValueError) as error:
-            raise ScenarioError(f"the zone cannot be read: {error}") from None
+        if isinstance(zones, str):
+            zones = {".": zones}
         self._records = {}
+        for origin, text in zones.items():
+            try:
+                zone = dns.zone.from_text(
+                    f"$TTL {DEFAULT_TTL_S}\n{text}", origin, relativize=False, check_origin=False
+                )
+            except (dns.exception.DNSException, ValueError) as error:
+                raise ScenarioError(f"the zone {origin} cannot be read: {error}") from None
+            for name, rdataset in zone.iterate_rdatasets():
+                rrset = dns.rrset.from_rdata_list(name, rdataset.ttl, list(rdataset))
+                self._records[name, rdataset.rdtype] = rrset
         self._names = set()
-        for name, rdataset in zone.iterate_rdatasets():
-            rrset = dns.rrset.from_rdata_list(name, rdataset.ttl, list(rdataset))
-            self._records[name, rdataset.rdtype] = rrset
+        for name, _ in self._records:
             # RFC 8020: whatever is above a name that exists, exists too
             while name not in self._names:
                 self._names.add(name)

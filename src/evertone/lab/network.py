@@ -121,9 +121,9 @@ class Flow:
         self.local = local
         self.peer = (target.address, target.port)
         self.incoming = incoming
-        # streams only: the other end, when the last piece sent arrives, what waits for an ACK
+        self.arrives_at = 0.0  # when the last piece sent arrives
+        # streams only: the other end, and what waits for an ACK
         self.other: Flow | None = None
-        self.arrives_at = 0.0
         self.stalled: deque[bytes] | None = None
 
 
@@ -248,7 +248,9 @@ class Network:
             if more is None:
                 return
             delay += more
-        clock.schedule(clock.now + delay, self._datagram, host, flow.local, flow.peer, data)
+        # what leaves on one flow arrives in order, as it does on nearly every real network
+        at = flow.arrives_at = max(flow.arrives_at, clock.now + delay)
+        clock.schedule(at, self._datagram, host, flow.local, flow.peer, data)
 
     # --- what faults do to a packet ---------------------------------------------------------
 
