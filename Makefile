@@ -22,7 +22,7 @@ test: setup packages ## set up all it needs and run every check
 	@$(MAKE) --no-print-directory contract
 	@$(MAKE) --no-print-directory pytest
 
-packages: ## as root on Debian or Ubuntu: the servers that the interoperability tests run
+packages: setup ## as root on Debian or Ubuntu: the servers that the interoperability tests run
 	@sh scripts/test_packages.sh
 
 lint: setup ## style and likely bugs
