@@ -24,6 +24,7 @@ __all__ = [
     "Name",
     "Number",
     "Text",
+    "User",
     "Value",
     "Word",
     "is_address",
@@ -37,6 +38,9 @@ _DECIMAL = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?")
 # RFC 1123 labels, and the underscore of SRV names (RFC 2782)
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _NAME_CHARS = 253
+# everything that a URI's user part can hold, escaped where need be (RFC 3261 §25.1)
+_USER = re.compile(r"[^\x00-\x20\x7f\"<>@\\]*")
+_USER_CHARS = 256
 _DOTTED_QUAD = re.compile(r"[0-9.]+")
 
 
@@ -218,7 +222,23 @@ class Address:
         raise ValueError
 
 
-Kind: TypeAlias = Integer | Number | Choice | Word | Flags | Text | Name | Address
+@dataclass(frozen=True, slots=True)
+class User:
+    """The user part of an address of record, or ``user@domain``; or blank."""
+
+    allowed: str = "a number or name, or user@domain; no blanks, quotes or brackets"
+
+    def read(self, text: str) -> str:
+        """The text itself. Raises ValueError if no address of record can be made of it."""
+        user, at, domain = text.partition("@")
+        if len(text) > _USER_CHARS or not _USER.fullmatch(user) or (text and not user):
+            raise ValueError
+        if at and not (_is_name(domain) or is_address(domain)):
+            raise ValueError
+        return text
+
+
+Kind: TypeAlias = Integer | Number | Choice | Word | Flags | Text | User | Name | Address
 
 BOOLEAN = Choice({0: "disabled", 1: "enabled"})
 PORT = Integer(0, 65535)

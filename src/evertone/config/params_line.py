@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evertone.config.kinds import BOOLEAN, PORT, Address, Choice, Integer, Kind, Text, Word
+from evertone.config.kinds import BOOLEAN, PORT, Address, Choice, Integer, Kind, Text, User, Word
 from evertone.config.parameter import Parameter
 from evertone.rules import Rule
 
@@ -60,7 +60,7 @@ _IDENTITY = (
     ),
     Parameter(
         key="account.X.user_name",
-        kind=Text(),
+        kind=User(),
         default="",
         text="The number or name that the line registers. user@domain makes that domain the one "
         "of the address of record; without it the server's address is.",

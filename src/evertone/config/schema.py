@@ -44,10 +44,8 @@ class Match:
 
 
 def concrete(pattern: str, numbers: Mapping[str, int]) -> str:
-    """``account.X.enable`` with X filled in."""
-    return ".".join(
-        str(numbers[part]) if part in _PLACEHOLDERS else part for part in pattern.split(".")
-    )
+    """``account.X.enable`` with X filled in, and so for each placeholder in ``numbers``."""
+    return ".".join(str(numbers.get(part, part)) for part in pattern.split("."))
 
 
 def _shape(pattern: str) -> str:

@@ -121,8 +121,8 @@ class LineSettings:
 
     @property
     def user(self) -> str:
-        """The user part of the address of record: ``user_name`` up to its last ``@``."""
-        return self.user_name.rpartition("@")[0] or self.user_name
+        """The user part of the address of record: ``user_name`` up to its ``@``."""
+        return self.user_name.partition("@")[0]
 
     @property
     def auth_user(self) -> str:
@@ -135,8 +135,7 @@ class LineSettings:
         That of ``user_name`` if it is ``user@domain``, else the server's address. An IPv6
         literal comes without brackets.
         """
-        given = self.user_name.rpartition("@")
-        return given[2] if given[0] else self.server(registrar).address
+        return self.user_name.partition("@")[2] or self.server(registrar).address
 
     def aor(self, registrar: int) -> str:
         """The address of record as a URI, e.g. ``sip:4605@yealink.pbx.com`` (RFC 3261 §10)."""
