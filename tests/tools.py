@@ -30,8 +30,8 @@ TOOLS = {
         Tool("kamailio", "kamailio"),
         Tool("named", "bind9"),
         Tool("sipp", "sip-tester"),
-        # Listing the interfaces takes the same privilege as capturing on one.
-        Tool("tshark", "tshark", ("dumpcap", "-D"), "capturing packets here takes root"),
+        # Asking for link types opens the interface, which takes the privilege to capture.
+        Tool("tshark", "tshark", ("dumpcap", "-i", "lo", "-L"), "capturing takes root here"),
     )
 }
 
@@ -51,8 +51,9 @@ def missing(name: str) -> str:
     if shutil.which(tool.program, path=_PATH) is None:
         return f"{name} is missing: apt-get install {tool.package}"
     if tool.probe:
-        command = [program(tool.probe[0]), *tool.probe[1:]]
-        done = subprocess.run(command, capture_output=True, timeout=20, check=False)
-        if done.returncode != 0 or not done.stdout.strip():
+        try:
+            command = [program(tool.probe[0]), *tool.probe[1:]]
+            subprocess.run(command, capture_output=True, timeout=20, check=True)
+        except (LookupError, subprocess.SubprocessError):
             return f"{name} cannot be used: {tool.probe_hint}"
     return ""
