@@ -71,6 +71,7 @@ class Bench:
     abandoned: list[int] = field(default_factory=list)
     extended: list[int] = field(default_factory=list)
     no_dns: set[Group] = field(default_factory=set)
+    cancelled: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.engine = Engine(self.settings, self.timers, self.marks, random.Random(1))

@@ -113,7 +113,7 @@ class Engine:
         state.timers.clear()
         state.leaving.clear()
         for registration in state.registrations.values():
-            registration.clear()
+            registration.clear(now)
             self._homing.forget(registration.registrar)
         self._serving.lost()
         self._registering.begin_all(_START, now)

@@ -31,6 +31,8 @@ class Homing:
         lst = self._state.hop_list(registrar, hop.group)
         origin = lst.current
         if not lst.used(hop, now):
+            if lst.away and not lst.home_due and _timer(lst) not in self._state.timers:
+                self.arm(lst)  # its try home was called off
             return
         self.arm(lst)
         moved, rule = (FailedOver, Rule.B7) if lst.away else (FailedBack, lst.failback.rule)

@@ -312,12 +312,24 @@ class Registering:
         """A REGISTER walk is over; DONE was told by :meth:`registered`."""
         if step is Step.DONE or self._state.stopping:
             return
+        if walk.purpose is Purpose.REGISTER:
+            self._register_ended(walk, outcome, step, now)
+            return
         if walk.purpose is Purpose.HOME:
             self._home_ended(walk, outcome, step, now)
-        elif walk.purpose is Purpose.PROBE:
-            self._probe_ended(walk, outcome, now)
         else:
-            self._register_ended(walk, outcome, step, now)
+            self._probe_ended(walk, outcome, now)
+        self._catch_up(walk.registrar, now)
+
+    def _catch_up(self, registrar: int, now: float) -> None:
+        """A refresh or a retry that fell due during a try home goes out now (B3, B6)."""
+        state = self._state
+        wanted = registrar
+        if state.fallback is FallbackType.SUCCESSIVE:
+            wanted = state.on or WORKING
+        waiting = (TimerKey(kind, wanted) for kind in (TimerKind.REFRESH, TimerKind.RETRY))
+        if not any(key in state.timers for key in waiting):
+            self.register(wanted, Reason.REFRESH, Rule.R3, now)
 
     def _register_ended(self, walk: Walk, outcome: Outcome, step: Step, now: float) -> None:
         state, registrar = self._state, walk.registrar

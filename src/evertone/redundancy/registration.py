@@ -77,10 +77,11 @@ class Registration:
         if self.newest == target:
             self.newest = None
 
-    def clear(self) -> None:
+    def clear(self, now: float) -> None:
         """Every binding is void (R8)."""
         self.bindings.clear()
         self.newest = None
+        self.be(RegState.IDLE, now, "network changed")
 
     def drop_expired(self, now: float) -> None:
         """Forget what has run out."""
