@@ -41,7 +41,7 @@ types: setup ## strict types
 
 contract: setup ## who may import whom
 	@echo "==> import contract"
-	@$(BIN)/lint-imports --quiet || $(BIN)/lint-imports
+	@report=$$($(BIN)/lint-imports 2>&1) || { printf '%s\n' "$$report"; exit 1; }
 
 pytest: setup ## unit, simulated, loopback and interoperability tests
 	@echo "==> tests"
