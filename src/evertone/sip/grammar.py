@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from evertone.errors import SipParseError
@@ -273,16 +274,19 @@ def _strip(text: str) -> str:
     return text.strip(" \t")
 
 
+_CACHED_TEXT: Final = 200  # longer texts are not worth the memory of a cache
+
 # --- parameters -------------------------------------------------------------------------------
 
-_PLAIN_PARAMS: Final = re.compile(
-    r"(?:;[A-Za-z0-9\-.!%*_+`'~]++(?:=[A-Za-z0-9\-.!%*_+`'~:\[\]]++)?+)*+"
-)
-_ONE_PARAM: Final = re.compile(
-    r";[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+"
+_NAME: Final = r"([A-Za-z0-9\-.!%*_+`'~]++)"
+# What nearly all Vias and tags bear: no blanks, no quotes.
+_PLAIN_PARAMS: Final = re.compile(rf"(?:;{_NAME}(?:=[A-Za-z0-9\-.!%*_+`'~:\[\]]++)?+)*+")
+_PARAM: Final = re.compile(
+    rf"[ \t]*+;[ \t]*+{_NAME}[ \t]*+"
     r'(?:=[ \t]*+("(?:[^"\\]|\\.)*+"|[^\x00-\x20;,"=<>\x7f]++)[ \t]*+)?+',
     re.DOTALL,
 )
+_PARAMS: Final = re.compile(f"(?:{_PARAM.pattern})*+", re.DOTALL)
 
 
 def parse_params(text: str) -> Params:
@@ -291,32 +295,27 @@ def parse_params(text: str) -> Params:
     Names come back in lower case, values as written. Raises SipParseError for anything else,
     and for a name that comes twice (RFC 3261 §7.3.1).
     """
-    if not text:
-        return ()
     if _PLAIN_PARAMS.fullmatch(text) is not None:
-        return _plain_params(text)
-    params: list[tuple[str, str | None]] = []
-    position = 0
-    text = text.strip(" \t")
-    while position < len(text):
-        match = _ONE_PARAM.match(text, position)
-        if match is None:
+        parts = [part.partition("=") for part in text.split(";")]
+        return _distinct([(name.lower(), value or None) for name, _, value in parts[1:]])
+    return _cached_params(text) if len(text) <= _CACHED_TEXT else _any_params(text)
+
+
+def _any_params(text: str) -> Params:
+    if _PARAMS.fullmatch(text) is None:
+        if text.strip(" \t"):
             raise SipParseError("malformed parameters")
-        params.append((match[1].lower(), match[2]))
-        position = match.end()
-    return _distinct(params)
+        return ()
+    # a value is never empty where there is an equals sign: "" from findall means none
+    return _distinct([(name.lower(), value or None) for name, value in _PARAM.findall(text)])
 
 
-def _plain_params(text: str) -> Params:
-    params: list[tuple[str, str | None]] = []
-    for part in text[1:].split(";"):
-        name, equals, value = part.partition("=")
-        params.append((name.lower(), value if equals else None))
-    return _distinct(params)
+# What is quoted are instance ids and the like: the same again with every refresh.
+_cached_params = lru_cache(maxsize=4096)(_any_params)
 
 
 def _distinct(params: list[tuple[str, str | None]]) -> Params:
-    if len(params) > 1 and len({name for name, _ in params}) != len(params):
+    if len(params) > 1 and len(dict(params)) != len(params):
         raise SipParseError("a parameter is given twice")
     return tuple(params)
 

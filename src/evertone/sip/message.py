@@ -8,13 +8,14 @@ is asked for, once. Parsing checks the start line, the header lines and Content-
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable
+from typing import Any, Final, TypeAlias
 
 from evertone.errors import SipParseError, UsageError
 from evertone.sip.grammar import (
     KEYS,
     LIST_HEADERS,
+    MAX_INTEGER,
     header_key,
     parse_integer,
     split_list,
@@ -39,8 +40,9 @@ MAX_MESSAGE: Final = 65535
 MAX_HEADERS: Final = 256
 """Header lines of one message."""
 
-Header = tuple[str, str]
-T = TypeVar("T")
+Header: TypeAlias = tuple[str, str]
+_Index: TypeAlias = dict[str, str | list[str]]
+"""Header key to its value, or to its values where the header stands more than once."""
 
 
 class Message:
@@ -53,16 +55,11 @@ class Message:
 
     __slots__ = ("_cache", "_index", "body", "headers")
 
-    headers: list[Header]
-    body: bytes
-    _index: dict[str, list[str]] | None
-    _cache: dict[str, Any]
-
     def __init__(self, headers: Iterable[Header] = (), body: bytes = b"") -> None:
-        self.headers = list(headers)
+        self.headers: list[Header] = list(headers)
         self.body = body
-        self._index = None
-        self._cache = {}
+        self._index: _Index | None = None
+        self._cache: dict[str, Any] = {}
 
     # --- text -------------------------------------------------------------------------------
 
@@ -132,22 +129,37 @@ class Message:
     @property
     def via(self) -> Via:
         """The topmost Via."""
-        return self._typed("via", self._read_via)
+        value: Via | None = self._cache.get("via")
+        if value is None:
+            elements = self._elements("via")
+            if not elements:
+                raise SipParseError("no via")
+            value = self._cache["via"] = parse_via(elements[0])
+        return value
 
     @property
     def vias(self) -> tuple[Via, ...]:
         """All Vias, topmost first."""
-        return self._typed("vias", lambda: tuple(map(parse_via, self._elements("via"))))
+        value: tuple[Via, ...] | None = self._cache.get("vias")
+        if value is None:
+            value = self._cache["vias"] = tuple([parse_via(e) for e in self._elements("via")])
+        return value
 
     @property
     def from_(self) -> NameAddr:
         """From."""
-        return self._typed("from", lambda: parse_name_addr(self._single("from")))
+        value: NameAddr | None = self._cache.get("from")
+        if value is None:
+            value = self._cache["from"] = parse_name_addr(self._single("from"))
+        return value
 
     @property
     def to(self) -> NameAddr:
         """To."""
-        return self._typed("to", lambda: parse_name_addr(self._single("to")))
+        value: NameAddr | None = self._cache.get("to")
+        if value is None:
+            value = self._cache["to"] = parse_name_addr(self._single("to"))
+        return value
 
     @property
     def call_id(self) -> str:
@@ -157,17 +169,26 @@ class Message:
     @property
     def cseq(self) -> CSeq:
         """CSeq."""
-        return self._typed("cseq", lambda: parse_cseq(self._single("cseq")))
+        value: CSeq | None = self._cache.get("cseq")
+        if value is None:
+            value = self._cache["cseq"] = parse_cseq(self._single("cseq"))
+        return value
 
     @property
     def contacts(self) -> tuple[NameAddr, ...]:
         """The Contacts; empty for none and for ``*``."""
-        return self._typed("contacts", self._read_contacts)
+        value: tuple[NameAddr, ...] | None = self._cache.get("contact")
+        if value is None:
+            elements = self._elements("contact")
+            if elements == ["*"]:
+                elements = []
+            value = self._cache["contact"] = tuple([parse_name_addr(e) for e in elements])
+        return value
 
     @property
     def contact_star(self) -> bool:
         """True for ``Contact: *`` (§10.2.2)."""
-        return "*" in self._values("contact")
+        return self._elements("contact") == ["*"]
 
     @property
     def routes(self) -> tuple[NameAddr, ...]:
@@ -204,9 +225,7 @@ class Message:
         """The seconds of Retry-After (§20.33); None if absent."""
         if not self._values("retry-after"):
             return None
-        return self._typed(
-            "retry-after", lambda: parse_retry_after(self._single("retry-after")).delay_s
-        )
+        return parse_retry_after(self._single("retry-after")).delay_s
 
     # --- wire -------------------------------------------------------------------------------
 
@@ -221,18 +240,15 @@ class Message:
         smuggle in another one.
         """
         length = str(len(self.body))
-        lengths = self._values("content-length")
-        if not lengths:
-            tail = f"Content-Length: {length}\r\n"
-        else:
-            tail = ""
-            if lengths != [length] and not _same_length(lengths, length):
-                self.set("Content-Length", length)
-        lines = [f"{name}: {value}\r\n" for name, value in self.headers]
-        text = f"{self.start_line()}\r\n{''.join(lines)}{tail}\r\n"
-        expected = len(lines) + (3 if tail else 2)
-        if text.count("\n") != expected or text.count("\r") != expected:
+        stated = self._indexed().get("content-length")
+        if stated != length and stated is not None:
+            self.set("Content-Length", length)
+        tail = "" if stated is not None else f"Content-Length: {length}\r\n"
+        lines = [self.start_line(), *[f"{name}: {value}" for name, value in self.headers]]
+        joined = "".join(lines)
+        if "\r" in joined or "\n" in joined:
             raise UsageError("a line break inside a header")
+        text = "\r\n".join(lines) + f"\r\n{tail}\r\n"
         return text.encode("utf-8", "surrogateescape") + self.body
 
     # --- within -----------------------------------------------------------------------------
@@ -242,53 +258,51 @@ class Message:
         if self._cache:
             self._cache = {}
 
-    def _values(self, key: str) -> list[str]:
+    def _indexed(self) -> _Index:
         index = self._index
         if index is None:
-            index = self._index = _index_of(self.headers)
-        return index.get(key, _NO_VALUES)
+            index = {}
+            self._index = index
+            for name, value in self.headers:
+                _enter(index, KEYS.get(name) or header_key(name), value)
+        return index
+
+    def _values(self, key: str) -> list[str]:
+        value = (self._index or self._indexed()).get(key)
+        if value is None:
+            return []
+        return [value] if isinstance(value, str) else value
 
     def _elements(self, key: str) -> list[str]:
-        values = self._values(key)
+        value = (self._index or self._indexed()).get(key)
+        if value is None:
+            return []
         if key not in LIST_HEADERS:
-            return values
-        if len(values) == 1 and "," not in values[0]:
-            return values if values[0] else []
-        return [element for value in values for element in split_list(value)]
+            return [value] if isinstance(value, str) else value
+        if isinstance(value, str):
+            return split_list(value)
+        return [element for line in value for element in split_list(line)]
 
     def _single(self, key: str) -> str:
-        values = self._values(key)
-        if len(values) != 1:
-            raise SipParseError(f"no {key}" if not values else f"more than one {key}")
-        return values[0]
-
-    def _typed(self, key: str, read: Callable[[], T]) -> T:
-        value = self._cache.get(key)
+        value = (self._index or self._indexed()).get(key)
         if value is None:
-            value = self._cache[key] = read()
+            raise SipParseError(f"no {key}")
+        if not isinstance(value, str):
+            raise SipParseError(f"more than one {key}")
         return value
 
-    def _read_via(self) -> Via:
-        elements = self._elements("via")
-        if not elements:
-            raise SipParseError("no via")
-        return parse_via(elements[0])
-
-    def _read_contacts(self) -> tuple[NameAddr, ...]:
-        elements = self._elements("contact")
-        if "*" in elements:
-            if len(elements) > 1:
-                raise SipParseError("Contact: * beside other contacts")
-            return ()
-        return tuple(map(parse_name_addr, elements))
-
     def _addresses(self, key: str) -> tuple[NameAddr, ...]:
-        return self._typed(key, lambda: tuple(map(parse_name_addr, self._elements(key))))
+        value: tuple[NameAddr, ...] | None = self._cache.get(key)
+        if value is None:
+            value = tuple([parse_name_addr(e) for e in self._elements(key)])
+            self._cache[key] = value
+        return value
 
-    def _number(self, key: str, most: int = 2**32 - 1) -> int | None:
-        if not self._values(key):
-            return None
-        return self._typed(key, lambda: parse_integer(self._single(key), key, most))
+    def _number(self, key: str, most: int = MAX_INTEGER) -> int | None:
+        value: int | None = self._cache.get(key)
+        if value is None and self._elements(key):
+            value = self._cache[key] = parse_integer(self._single(key), key, most)
+        return value
 
 
 class Request(Message):
@@ -304,7 +318,11 @@ class Request(Message):
         body: bytes = b"",
         version: str = "SIP/2.0",
     ) -> None:
-        super().__init__(headers, body)
+        # Message.__init__ written out: requests and responses are made by the million
+        self.headers = list(headers)
+        self.body = body
+        self._index = None
+        self._cache = {}
         self.method = method
         self.uri = uri
         self.version = version
@@ -334,7 +352,10 @@ class Response(Message):
     def __init__(
         self, status: int, reason: str = "", headers: Iterable[Header] = (), body: bytes = b""
     ) -> None:
-        super().__init__(headers, body)
+        self.headers = list(headers)
+        self.body = body
+        self._index = None
+        self._cache = {}
         self.status = status
         self.reason = reason
 
@@ -350,30 +371,26 @@ class Response(Message):
         return f"<Response {self.status} with {len(self.headers)} headers>"
 
 
-_NO_VALUES: Final[list[str]] = []
-
-
-def _index_of(headers: list[Header]) -> dict[str, list[str]]:
-    index: dict[str, list[str]] = {}
-    for name, value in headers:
-        key = KEYS.get(name) or header_key(name)
-        if key in index:
-            index[key].append(value)
-        else:
-            index[key] = [value]
-    return index
-
-
-def _same_length(values: list[str], length: str) -> bool:
-    return len(values) == 1 and values[0].isdigit() and values[0].lstrip("0") == length.lstrip("0")
+def _enter(index: _Index, key: str, value: str) -> None:
+    held = index.get(key)
+    if held is None:
+        index[key] = value
+    elif isinstance(held, str):
+        index[key] = [held, value]
+    else:
+        held.append(value)
 
 
 # --- parse ------------------------------------------------------------------------------------
 
+_BLANKS: Final = (" ", "\t")
 _FOLD: Final = re.compile(r"\r\n[ \t]+")
 # Anything may stand for the Request-URI here, so that a request with a bad one can be answered.
 _REQUEST_LINE: Final = re.compile(
     r"([A-Za-z0-9\-.!%*_+`'~]++) (.*) (SIP/[0-9]{1,9}\.[0-9]{1,9})", re.IGNORECASE
+)
+_USUAL_METHODS: Final = frozenset(
+    {"REGISTER", "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "SUBSCRIBE", "NOTIFY", "REFER"}
 )
 _STATUS_LINE: Final = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
 
@@ -396,8 +413,8 @@ def parse(data: bytes) -> Request | Response:
         if not blank_line:
             raise SipParseError("no empty line after the headers")
         message.headers, message._index = _headers(rest)
-        lengths = message._index.get("content-length")
-        message.body = body if lengths is None else _cut(body, lengths)
+        stated = message._index.get("content-length")
+        message.body = body if stated is None else _cut(body, stated)
     except SipParseError as error:
         if isinstance(message, Response):
             error.status = 0  # RFC 3261 §18.3: a bad response is dropped, not answered
@@ -406,6 +423,11 @@ def parse(data: bytes) -> Request | Response:
 
 
 def _start(line: str) -> Request | Response:
+    method, _, rest = line.partition(" ")
+    if method in _USUAL_METHODS:
+        uri, _, version = rest.rpartition(" ")
+        if version == "SIP/2.0" and uri:
+            return Request(method, uri)
     match = _STATUS_LINE.fullmatch(line)
     if match is not None:
         return Response(int(match[1]), match[2] or "")
@@ -415,39 +437,49 @@ def _start(line: str) -> Request | Response:
     raise SipParseError("malformed start line", 0 if line[:4].upper() == "SIP/" else 400)
 
 
-def _headers(text: str) -> tuple[list[Header], dict[str, list[str]]]:
-    if text[:1] in (" ", "\t"):
-        raise SipParseError("a folded start line")
-    if "\r\n " in text or "\r\n\t" in text:
-        text = _FOLD.sub(" ", text)  # RFC 3261 §7.3.1
+def _headers(text: str) -> tuple[list[Header], _Index]:
     lines = text.split("\r\n")
     if len(lines) > MAX_HEADERS:
         raise SipParseError("too many headers", 513)
-    if text.count("\n") + text.count("\r") != 2 * (len(lines) - 1):
+    joined = "".join(lines)
+    if "\r" in joined or "\n" in joined:
         raise SipParseError("a bare CR or LF in a header")
     headers: list[Header] = []
-    index: dict[str, list[str]] = {}
+    index: _Index = {}
+    key_of = KEYS.get
     for line in lines:
-        name, colon, value = line.partition(":")
-        if not colon:
-            raise SipParseError("a header line without a colon")
-        key = KEYS.get(name)
+        name, _, value = line.partition(": ")
+        key = key_of(name)
         if key is None:
-            key = header_key(name)
-            name = name.rstrip(" \t")
+            if line[:1] in _BLANKS:
+                return _headers(_unfolded(text))
+            name, key, value = _unusual_line(line)
         value = value.strip(" \t")
         headers.append((name, value))
         if key in index:
-            index[key].append(value)
+            _enter(index, key, value)
         else:
-            index[key] = [value]
+            index[key] = value
     return headers, index
 
 
-def _cut(body: bytes, lengths: list[str]) -> bytes:
-    if len(lengths) > 1:
+def _unusual_line(line: str) -> tuple[str, str, str]:
+    name, colon, value = line.partition(":")
+    if not colon:
+        raise SipParseError("a header line without a colon")
+    return name.rstrip(" \t"), header_key(name), value
+
+
+def _unfolded(text: str) -> str:
+    if text[:1] in _BLANKS:
+        raise SipParseError("no header line after the start line")
+    return _FOLD.sub(" ", text)  # RFC 3261 §7.3.1: a fold means the same as a blank
+
+
+def _cut(body: bytes, stated: str | list[str]) -> bytes:
+    if not isinstance(stated, str):
         raise SipParseError("more than one Content-Length")
-    length = parse_integer(lengths[0], "Content-Length")
+    length = parse_integer(stated, "Content-Length")
     if length > len(body):
         raise SipParseError("the body is shorter than its Content-Length")
     return body if length == len(body) else body[:length]

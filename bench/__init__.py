@@ -1,0 +1,1 @@
+"""Measurements: each ``bench_*`` module has ``run() -> list[Row]``; see ``bench.rows``."""
