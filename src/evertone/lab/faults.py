@@ -10,10 +10,21 @@ import enum
 import math
 import re
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from evertone.errors import FaultError
 
-__all__ = ["FAULTS", "Fault", "FaultRow", "HostFaults", "Verb", "make_fault", "parse_fault"]
+__all__ = [
+    "FAULTS",
+    "Afflicted",
+    "Fault",
+    "FaultRow",
+    "HostFaults",
+    "Verb",
+    "check_fault",
+    "make_fault",
+    "parse_fault",
+]
 
 MAX_COMMAND_CHARS = 200
 
@@ -221,3 +232,25 @@ class HostFaults:
         self.loss = 1 - passing
         # a partition is kept at its receiving end
         self.cut_from = frozenset(f.subject for f in self.active if f.verb is Verb.PARTITION)
+
+
+@runtime_checkable
+class Afflicted(Protocol):
+    """A server that plays some faults itself (a status, SERVFAIL, a restart)."""
+
+    kind: str
+    """"sip" or "dns", as in :attr:`FaultRow.strikes`."""
+
+    def afflict(self, faults: HostFaults) -> None:
+        """The faults that strike it have changed."""
+
+    def restart(self, now: float) -> None:
+        """It starts anew."""
+
+
+def check_fault(fault: Fault, subject: object) -> None:
+    """Raise FaultError if the fault cannot strike this node."""
+    strikes = FAULTS[fault.verb].strikes
+    kind = subject.kind if isinstance(subject, Afflicted) else ""
+    if strikes not in ("any", kind):
+        raise FaultError(f"{fault}: {fault.subject} is no {strikes.upper()} server")

@@ -15,6 +15,7 @@ import dns.rrset
 import dns.zone
 
 from evertone.errors import ScenarioError
+from evertone.lab.faults import HostFaults, Verb
 
 __all__ = ["NameServer"]
 
@@ -40,12 +41,21 @@ class NameServer:
     """
 
     def __init__(self, zones: str | Mapping[str, str], *, additional: bool = True) -> None:
+        self.kind = "dns"
         self.fails = False
         self.truncates = False
         self.additional = additional
         self._records: dict[tuple[dns.name.Name, dns.rdatatype.RdataType], dns.rrset.RRset] = {}
         self._names: set[dns.name.Name] = set()
         self.load(zones)
+
+    def afflict(self, faults: HostFaults) -> None:
+        """The faults that strike it have changed."""
+        self.fails = faults.of(Verb.SERVFAIL) is not None
+        self.truncates = faults.of(Verb.TRUNCATE) is not None
+
+    def restart(self, now: float) -> None:
+        """It keeps nothing that a restart could forget."""
 
     def load(self, zones: str | Mapping[str, str]) -> None:
         """Replace all records. Raises ScenarioError."""

@@ -70,10 +70,11 @@ class Clock(Protocol):
 class Station:
     """Anything with a name and addresses that faults can strike."""
 
-    __slots__ = ("addresses", "faults", "held", "name")
+    __slots__ = ("addresses", "faults", "held", "name", "subject")
 
-    def __init__(self, name: str, addresses: tuple[str, ...]) -> None:
+    def __init__(self, name: str, addresses: tuple[str, ...], subject: object) -> None:
         self.name = name
+        self.subject = subject  # the node or name server that stands there
         self.addresses = addresses
         self.faults = HostFaults()
         self.held: list[tuple[_Act, tuple[Any, ...]]] = []
@@ -95,7 +96,7 @@ class NameHost(Station):
     __slots__ = ("server",)
 
     def __init__(self, name: str, server: NameServer, address: str) -> None:
-        super().__init__(name, (address,))
+        super().__init__(name, (address,), server)
         self.server = server
 
 
@@ -149,7 +150,7 @@ class Host(Station):
     def __init__(
         self, name: str, node: Node, addresses: tuple[str, ...], certificate: Iterable[str]
     ) -> None:
-        super().__init__(name, addresses)
+        super().__init__(name, addresses, node)
         self.node = node
         self.certificate = frozenset(x.lower() for x in certificate)
         self.flows: dict[int, Flow] = {}

@@ -17,6 +17,7 @@ from evertone.flows import (
     Transmit,
     Unreachable,
 )
+from evertone.lab.faults import HostFaults, Verb
 from evertone.lab.location import Location
 from evertone.lab.peers import Peer, Peers
 from evertone.lab.proxy import Proxy
@@ -68,6 +69,7 @@ class SipServer:
         max_expires_s: int = 7200,
         routes: Mapping[str, Target] | None = None,
     ) -> None:
+        self.kind = "sip"
         self.name = name
         self.listen = tuple(listen)
         self.domains = tuple(domains)
@@ -118,6 +120,11 @@ class SipServer:
         )
 
     # --- faults that it plays itself ----------------------------------------------------------
+
+    def afflict(self, faults: HostFaults) -> None:
+        """The faults that strike it have changed."""
+        answer = faults.of(Verb.ANSWER)
+        self.answer_with(int(answer.value) if answer else 0, answer.retry_after_s if answer else 0)
 
     def answer_with(self, status: int, retry_after_s: int = 0) -> None:
         """From now on answer every request but ACK with ``status``; 0: as usual again."""

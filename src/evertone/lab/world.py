@@ -13,11 +13,10 @@ from typing import Any, TypeVar
 
 from evertone.errors import EvertoneError, FaultError, UsageError
 from evertone.flows import Announce, Effect, Node, Transmit
-from evertone.lab.faults import FAULTS, Fault, HostFaults, Verb
+from evertone.lab.faults import FAULTS, Afflicted, Fault, HostFaults, Verb, check_fault
 from evertone.lab.name_server import NameServer
 from evertone.lab.network import Host, NameHost, Network, Station
 from evertone.lab.record import Packet, Record
-from evertone.lab.sip_server import SipServer
 from evertone.model import Target
 
 __all__ = ["World"]
@@ -224,11 +223,7 @@ class World:
     def _struck(self, fault: Fault) -> Station:
         """Who keeps the fault: its subject, of a partition the receiver."""
         subject = self._station(fault.subject)
-        strikes = FAULTS[fault.verb].strikes
-        is_dns = isinstance(subject, NameHost)
-        is_sip = isinstance(subject, Host) and isinstance(subject.node, SipServer)
-        if (strikes == "dns" and not is_dns) or (strikes == "sip" and not is_sip):
-            raise FaultError(f"{fault}: {fault.subject} is no {strikes.upper()} server")
+        check_fault(fault, subject.subject)
         return self._station(fault.peer) if fault.peer else subject
 
     def _begin(self, fault: Fault, struck: Station) -> None:
@@ -248,23 +243,15 @@ class World:
                 act(*args)
 
     def _restart(self, struck: Station) -> None:
-        if isinstance(struck, Host) and isinstance(struck.node, SipServer):
+        if isinstance(struck, Host) and isinstance(struck.subject, Afflicted):
             self.network.reset_all(struck)
-            struck.node.restart(self.now)
+            struck.subject.restart(self.now)
             self.pump(struck)
 
     def _tell(self, struck: Station) -> None:
         """Hand the server those faults that it plays itself."""
-        faults = struck.faults
-        if isinstance(struck, NameHost):
-            struck.server.fails = faults.of(Verb.SERVFAIL) is not None
-            struck.server.truncates = faults.of(Verb.TRUNCATE) is not None
-        elif isinstance(struck, Host) and isinstance(struck.node, SipServer):
-            answer = faults.of(Verb.ANSWER)
-            if answer is None:
-                struck.node.answer_with(0)
-            else:
-                struck.node.answer_with(int(answer.value), answer.retry_after_s)
+        if isinstance(struck.subject, Afflicted):
+            struck.subject.afflict(struck.faults)
 
     def note(self, packet: Packet) -> None:
         """Write a packet down, if packets are kept."""
