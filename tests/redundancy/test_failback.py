@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from evertone import events
@@ -135,7 +137,7 @@ def test_tries_home_are_30_s_apart() -> None:
     bench.run(180)
     tries = [s[0] for s in bench.sent("REGISTER")[1:]]
     assert tries[0] == 105.02
-    assert all(b - a >= 30 for a, b in zip(tries, tries[1:], strict=False))
+    assert all(b - a >= 30 for a, b in pairwise(tries))
     assert len(tries) >= 2
 
 
