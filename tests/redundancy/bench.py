@@ -72,6 +72,7 @@ class Bench:
     extended: list[int] = field(default_factory=list)
     no_dns: set[Group] = field(default_factory=set)
     cancelled: set[int] = field(default_factory=set)
+    resubscribed: list[io.Resubscribe] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.engine = Engine(self.settings, self.timers, self.marks, random.Random(1))
@@ -158,6 +159,8 @@ class Bench:
             self._at(left, lambda: self._finish(attempt, out))
         elif isinstance(effect, io.Completed):
             self.completed[effect.request] = (self.now, effect.outcome, effect.attempt)
+        elif isinstance(effect, io.Resubscribe):
+            self.resubscribed.append(effect)
         elif isinstance(effect, io.Announce):
             self.events.append(effect.event)
 

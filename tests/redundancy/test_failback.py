@@ -20,10 +20,12 @@ def bench_of(
     expires: int = 3600,
     ttl_s: float = 300.0,
     address: str = "pbx.example",
+    call_survival: int = 1,
     **kw: int,
 ) -> Bench:
     server = ServerSettings(address=address, expires=expires, **kw)
-    return Bench(line(server), {S1: hops(S1, *(numbers or (1, 2)), ttl_s=ttl_s)})
+    settings = line(server, call_survival=call_survival)
+    return Bench(settings, {S1: hops(S1, *(numbers or (1, 2)), ttl_s=ttl_s)})
 
 
 def away(bench: Bench) -> Bench:
@@ -314,3 +316,41 @@ def test_a_dialog_that_lives_elsewhere_does_not_move_the_line() -> None:
     bench.request("BYE", at=target(2), registrar=1, someone_waits=False)
     bench.run(101)
     assert bench.engine.snapshot().lists[0].current == target(1)
+
+
+@pytest.mark.rule("B10", "X5")
+@pytest.mark.parametrize(
+    ("register_on", "mode", "survival", "sent_to"),
+    [(1, 3, 0, []), (1, 3, 1, [1]), (0, 3, 0, [2]), (1, 0, 0, [2])],
+)
+def test_only_signal_with_registered(
+    register_on: int, mode: int, survival: int, sent_to: list[int]
+) -> None:
+    bench = bench_of(
+        1,
+        2,
+        failback_mode=mode,
+        register_on_enable=register_on,
+        only_signal_with_registered=1,
+        call_survival=survival,
+    )
+    bench.start()
+    bench.run(100)
+    info = bench.request("INFO", at=target(2), registrar=1)  # registered at 1 only
+    bench.run(101)
+    assert [s[2] for s in bench.sent("INFO")] == sent_to
+    assert bench.completed[info][1].ok is bool(sent_to)
+    bench.request("BYE", at=target(2), registrar=1)
+    bench.run(102)
+    assert bench.sent("BYE")[0] == (101.0, "BYE", 2)
+
+
+@pytest.mark.rule("B11")
+@pytest.mark.parametrize(("enable", "mode", "moves"), [(1, 3, 1), (1, 0, 0), (0, 3, 0)])
+def test_subscriptions_follow_a_registration_that_moved(enable: int, mode: int, moves: int) -> None:
+    bench = bench_of(1, 2, failback_mode=mode, failback_subscribe_enable=enable, expires=60)
+    bench.start()
+    bench.run(10)
+    bench.set(t1=REFUSED)
+    bench.run(35)  # the refresh moves the registration
+    assert [(r.registrar, r.hop.target) for r in bench.resubscribed] == [(1, target(2))] * moves

@@ -369,3 +369,26 @@ def test_a_dead_proxy_leads_to_the_other_and_home_again() -> None:
     bench.set(t5=OK)
     bench.run(101)
     assert bench.engine.snapshot().proxy is P1
+
+
+@pytest.mark.rule("F7")
+def test_successive_subscriptions_follow_the_line() -> None:
+    bench = pair(successive=True, fallback_timeout=20).start()
+    bench.run(100)
+    bench.set(t1=REFUSED)
+    bench.request("INVITE")
+    bench.run(101)
+    assert [r.registrar for r in bench.resubscribed] == [2]
+    bench.set(t1=OK)
+    bench.run(130)
+    assert [r.registrar for r in bench.resubscribed] == [2, 1]
+
+
+@pytest.mark.rule("F7")
+def test_concurrent_subscriptions_stay_with_the_working_server() -> None:
+    bench = pair(successive=False).start()
+    bench.run(100)
+    bench.set(t1=REFUSED)
+    bench.request("INVITE")
+    bench.run(101)
+    assert bench.resubscribed == []

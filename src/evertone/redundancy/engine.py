@@ -18,7 +18,7 @@ from typing import Any
 
 from evertone.config.settings import LineSettings
 from evertone.events import Refused, ResolveFailed
-from evertone.model import Attempt, Hop, Outcome, Reason
+from evertone.model import Attempt, Cause, Hop, Outcome, OutcomeKind, Reason
 from evertone.redundancy import interface as io
 from evertone.redundancy.hoplist import Change, HopList
 from evertone.redundancy.marks import TargetMarks
@@ -43,6 +43,12 @@ from evertone.schedule import SipTimers
 __all__ = ["Engine"]
 
 _START = TimerKey(TimerKind.START)
+_ALWAYS_SENT = frozenset({"REGISTER", "ACK", "CANCEL", "BYE"})  # B10
+_NOT_REGISTERED = Outcome(
+    OutcomeKind.UNAVAILABLE,
+    cause=Cause.UNREACHABLE,
+    text="no target of the call is registered with (only_signal_with_registered)",
+)
 
 
 class Engine:
@@ -155,8 +161,20 @@ class Engine:
         )
         if event.at is not None:
             hops = self._homing.dialog_order(walk.registrar, walk.group, event.at)
-            walk.queue = deque(hops)
+            walk.queue = deque(hop for hop in hops if self._may_signal(walk, hop, now))
+            # B10 ends a call that hangs on a target of no registration; X5 moves it first
+            stays = bool(walk.queue) and walk.queue[0] is hops[0]
+            if not walk.queue or not (stays or self._state.settings.call_survival):
+                self._state.out.append(io.Completed(event.request, _NOT_REGISTERED, None))
+                return
         self._walker.begin(walk, now)
+
+    def _may_signal(self, walk: Walk, hop: Hop, now: float) -> bool:
+        """B10: in-dialog requests but ACK, CANCEL and BYE go to registered targets only."""
+        lst = self._state.lists.get((walk.registrar, walk.group))
+        if walk.method in _ALWAYS_SENT or lst is None or not lst.registered_only:
+            return True
+        return self._state.registrations[walk.registrar].stands_at(hop.target, now)
 
     def _cancelled(self, event: io.RequestCancelled, now: float) -> None:
         self._walker.cancel(event.request, now)

@@ -49,6 +49,15 @@ class HopList:
         return FAILBACK[self.path.failback_mode if self.has_name else 0]
 
     @property
+    def registered_only(self) -> bool:
+        """B10: counts only with ``register_on_enable`` 1 and a failback mode 1-3."""
+        return (
+            self.path.only_signal_with_registered
+            and self.path.register_on_enable
+            and self.failback.trigger is not FailbackTrigger.NONE
+        )
+
+    @property
     def away(self) -> bool:
         """True while the current target is not the primary."""
         return bool(self.hops) and self.current is not None and self.current != self.hops[0].target

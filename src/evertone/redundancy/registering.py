@@ -6,7 +6,15 @@ from evertone.events import ProbeFailed, Refreshed, Refused, Registered, Unregis
 from evertone.model import Attempt, Group, Hop, Outcome, Reason, Target
 from evertone.redundancy.homing import Homing
 from evertone.redundancy.hoplist import HopList
-from evertone.redundancy.policy import DownAction, DownTrigger, FallbackType, Step, down_row
+from evertone.redundancy.interface import Resubscribe
+from evertone.redundancy.policy import (
+    DownAction,
+    DownTrigger,
+    FailbackTrigger,
+    FallbackType,
+    Step,
+    down_row,
+)
 from evertone.redundancy.registration import RegState, refresh_delay_s, retry_delay_s
 from evertone.redundancy.serving import FALLBACK, PROBE, PROXY_PROBE, WORKING, Serving
 from evertone.redundancy.state import LineState, TimerKey, TimerKind
@@ -187,6 +195,7 @@ class Registering:
         state, hop, registrar = self._state, attempt.hop, attempt.registrar
         shared = not state.hop_list(registrar, hop.group).path.register_on_enable
         registration = state.registrations[registrar]
+        left, stood_on = registration.newest, state.on
         new = registration.record(hop, expires_s, now, shared=shared)
         registration.be(RegState.REGISTERED, now, attempt.reason.value)
         state.announce(
@@ -206,7 +215,24 @@ class Registering:
         state.timers.set(TimerKey(TimerKind.EXPIRE, registrar), now + expires_s)
         self._homing.use(hop, registrar, attempt.reason, now)
         self._serving.registered(registrar, hop, now)
+        if self._subscriptions_move(registrar, hop, left, stood_on):
+            state.out.append(Resubscribe(registrar, hop))
         self.leave_fallback(now)
+
+    def _subscriptions_move(
+        self, registrar: int, hop: Hop, left: Target | None, stood_on: int | None
+    ) -> bool:
+        """B11: the registration moved to another address; F7: the line to another server."""
+        state = self._state
+        if state.fallback is FallbackType.SUCCESSIVE and stood_on not in (None, registrar):
+            return True
+        lst = state.hop_list(registrar, hop.group)
+        return (
+            left is not None
+            and left.address != hop.target.address
+            and lst.path.failback_subscribe_enable
+            and lst.failback.trigger is not FailbackTrigger.NONE  # modes 1-3 only
+        )
 
     def late(self, attempt: Attempt, expires_s: int, now: float) -> None:
         """A11: a 2xx to a REGISTER that had been given up."""
