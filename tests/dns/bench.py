@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from evertone.config.settings import DnsSettings
 from evertone.dns.codec import decode
-from evertone.dns.locate import BOTH_FAMILIES, Families, Where
+from evertone.dns.locate import Families, Where
 from evertone.dns.locator import Located, LocateFailed, Locator
 from evertone.dns.records import Question
 from evertone.flows import Announce, DnsFailed, DnsReceived, DnsSend, Nameserver

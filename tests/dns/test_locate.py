@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from evertone.config.settings import DnsSettings, StaticSrv
@@ -161,7 +163,7 @@ def test_a_circle_of_naptr_records_is_an_error(names: list[str]) -> None:
 def test_more_than_eight_steps_are_an_error() -> None:
     def chain(steps: int) -> Bench:
         names = ["sip", *(f"n{i}" for i in range(1, steps))]
-        links = zip(names, names[1:], strict=False)
+        links = itertools.pairwise(names)
         zone = "".join(
             f'{a}.example. IN NAPTR 1 1 "" "SIP+D2U" "" {b}.example.\n' for a, b in links
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 
 import pytest
@@ -18,6 +19,7 @@ from tests.dns.wire import reply
 NS1, NS2 = Nameserver("192.0.2.53"), Nameserver("192.0.2.54")
 A = Question.of("sip.example", RrType.A)
 SRV = Question.of("_sip._udp.sip.example", RrType.SRV)
+PATIENT = Patience()
 ONE = "sip.example. 300 IN A 192.0.2.1"
 
 
@@ -28,7 +30,7 @@ class Asked:
         self,
         question: Question = A,
         nameservers: tuple[Nameserver, ...] = (NS1, NS2),
-        patience: Patience = Patience(),
+        patience: Patience = PATIENT,
         seed: int = 7,
     ) -> None:
         self.query = Query(question, nameservers, random.Random(seed), 0.0, patience)
@@ -244,10 +246,8 @@ def test_a_damaged_answer_is_survived(flips: list[tuple[int, int]]) -> None:
 
 @given(st.binary(max_size=300))
 def test_the_decoder_raises_its_one_error(data: bytes) -> None:
-    try:
+    with contextlib.suppress(DnsError):
         decode(data)
-    except DnsError:
-        pass
 
 
 def test_a_message_of_many_records_is_cut() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from evertone.config.settings import LineSettings
 from evertone.dns.order import Draw, address_order, naptr_order, srv_order
 from evertone.dns.records import Address, Found, Naptr, Question, RrType, Srv, canonical
 from evertone.dns.static import StaticRecords
@@ -61,6 +62,21 @@ class Where:
     dns_cache_type: int = 1
     static_cache_pri: int = 0
     srv_weight: str = "guide"
+
+    @classmethod
+    def of(cls, line: LineSettings, group: Group, registrar: int) -> Where:
+        """What ``group`` is on the way of ``line`` to ``registrar`` (P1, P4)."""
+        path = line.path(group, registrar)
+        return cls(
+            group=group,
+            address=path.address,
+            port=path.port,
+            transport_type=path.transport_type,
+            naptr_build=line.naptr_build,
+            dns_cache_type=line.dns_cache_type,
+            static_cache_pri=line.static_cache_pri,
+            srv_weight=line.srv_weight,
+        )
 
 
 class Flag(enum.Enum):

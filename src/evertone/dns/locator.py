@@ -156,9 +156,12 @@ class Locator:
             if task.ticket == ticket:
                 task.ticket_open = False
 
-    def network_changed(self) -> None:
-        """Forget which questions failed: another network may answer them (R8)."""
+    def network_changed(self, now: float) -> None:
+        """Another network may answer what failed, and what is asked is asked anew (R8)."""
         self._sources.cache.forget_failures()
+        for query in self._queries.values():
+            query.restart(now)
+            self._carry(query, now)
 
     # --- the five verbs --------------------------------------------------------------------
 

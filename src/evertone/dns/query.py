@@ -127,6 +127,11 @@ class Query:
         effects, self._effects = self._effects, []
         return effects
 
+    def restart(self, now: float) -> None:
+        """Begin again with the first name server and all tries. Harmless when it is over."""
+        if not self.done:
+            self._ask(self._asked, now)
+
     def snapshot(self) -> QuerySnapshot:
         """A frozen view for people."""
         return QuerySnapshot(self.question, self._current[0], self._tries, self.ignored)
