@@ -21,23 +21,13 @@ def to_json(event: Event, epoch_s: float) -> str:
 
 
 class JsonLines:
-    """Writes each event it is called with; ``wall`` turns ``event.at`` into epoch seconds.
-
-    A reader that has gone away, or a full disk, ends the writing, never the phone:
-    :attr:`error` then says why.
-    """
+    """Writes each event it is called with; ``wall`` turns ``event.at`` into epoch seconds."""
 
     def __init__(self, stream: TextIO, wall: Callable[[float], float]) -> None:
         self._stream = stream
         self._wall = wall
-        self.error = ""
 
     def __call__(self, event: Event) -> None:
-        """Write ``event`` and flush."""
-        if self.error:
-            return
-        try:
-            self._stream.write(to_json(event, self._wall(event.at)) + "\n")
-            self._stream.flush()
-        except OSError as error:
-            self.error = error.strerror or str(error)
+        """Write ``event`` and flush. OSError where the disk is full or the reader has gone."""
+        self._stream.write(to_json(event, self._wall(event.at)) + "\n")
+        self._stream.flush()
