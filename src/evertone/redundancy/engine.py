@@ -225,6 +225,9 @@ class Engine:
         if key.group is not None:
             self._homing.due(self._state.hop_list(key.registrar, key.group), now)
 
+    def _turn_due(self, key: TimerKey, now: float) -> None:
+        self._walker.turn_due(key.request, now)
+
     # --- what a walk means (walker.Host) ------------------------------------------------------
 
     def list_changed(self, lst: HopList, change: Change, now: float) -> None:
@@ -351,4 +354,5 @@ _TIMERS: dict[TimerKind, Callable[[Engine, TimerKey, float], None]] = {
     TimerKind.PROBE: Engine._probe_due,
     TimerKind.PROXY_PROBE: Engine._proxy_probe_due,
     TimerKind.FAILBACK: Engine._failback_due,
+    TimerKind.SPREAD: Engine._turn_due,
 }

@@ -55,7 +55,8 @@ class Homing:
         if due is None:
             self._state.timers.cancel(key)
         else:
-            self._state.timers.set(key, max(due, lst.last_home_try + HOME_SPACING_S))
+            ready = max(due, lst.last_home_try + HOME_SPACING_S)
+            self._state.timers.set(key, ready + self._state.spread_s())
 
     def due(self, lst: HopList, now: float) -> None:
         """A try home has fallen due: make it, or wait for the end of the call (B5, B6)."""

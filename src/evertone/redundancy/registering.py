@@ -141,7 +141,7 @@ class Registering:
             rule=rule,
         )
 
-    def _begin(self, walk: Walk, now: float) -> None:
+    def _begin(self, walk: Walk, now: float, *, in_turn: bool = False) -> None:
         state = self._state
         registration = state.registrations[walk.registrar]
         if walk.purpose is Purpose.REGISTER:
@@ -149,7 +149,10 @@ class Registering:
                 registration.be(RegState.REGISTERING, now, walk.reason.value)
             for registrar in walk.registrars:
                 state.timers.cancel(TimerKey(TimerKind.RETRY, registrar))
-        self._walker.begin(walk, now)
+        if in_turn:
+            self._walker.begin_later(walk, now)
+        else:
+            self._walker.begin(walk, now)
 
     # --- under way ----------------------------------------------------------------------------
 
@@ -330,7 +333,7 @@ class Registering:
         to_fallback = row.action is DownAction.FALL_BACK
         registrars = (FALLBACK,) if to_fallback else (WORKING, FALLBACK)
         reason = Reason.FALLBACK if to_fallback else Reason.RETRY
-        self._begin(self._new_walk(registrars, reason, row.rule), now)
+        self._begin(self._new_walk(registrars, reason, row.rule), now, in_turn=True)
 
     # --- failures -----------------------------------------------------------------------------
 
@@ -398,7 +401,7 @@ class Registering:
             )
         )
         if walk.rule is Rule.F4 and state.on == FALLBACK:
-            state.timers.set(PROBE, now + state.settings.fallback_timeout)
+            state.timers.set(PROBE, now + state.settings.fallback_timeout + state.spread_s())
         elif walk.rule is Rule.P2 and state.proxy is Group.PROXY2:
             interval = state.settings.outbound_proxy_fallback_interval
             state.timers.set(PROXY_PROBE, now + interval)

@@ -98,7 +98,7 @@ class Serving:
         for kind in (TimerKind.REFRESH, TimerKind.RETRY):
             state.timers.cancel(TimerKey(kind, other))
         if registrar == FALLBACK:
-            state.timers.set(PROBE, now + state.settings.fallback_timeout)
+            state.timers.set(PROBE, now + state.settings.fallback_timeout + state.spread_s())
             rule = Rule.F2 if before is None else Rule.F3
             self._announce_fallback(now, hop, rule, "registered with the fallback server")
             return

@@ -32,15 +32,18 @@ class TimerKind(enum.Enum):
     PROBE = "probe"  # F4
     PROXY_PROBE = "proxy probe"  # P2
     FAILBACK = "failback"  # B2, B4
+    SPREAD = "spread"  # X2
 
 
 @dataclass(frozen=True, slots=True)
 class TimerKey:
-    """One timer: its kind, the registrar (0: the line), the hop list it is about."""
+    """One timer: its kind, and the registrar (0: the line), the hop list or the walk it is
+    about."""
 
     kind: TimerKind
     registrar: int = 0
     group: Group | None = None
+    request: int = 0
 
 
 @lru_cache(maxsize=256)
@@ -112,6 +115,11 @@ class LineState:
         if self.proxy is None or self.proxy is proxies[0]:
             return proxies
         return (self.proxy, *(p for p in proxies if p is not self.proxy))
+
+    def spread_s(self) -> float:
+        """X2: a random delay for a REGISTER that nobody waits for."""
+        spread = self.settings.spread
+        return self.rng.uniform(0.0, spread) if spread > 0 else 0.0
 
     def announce(self, event: Event) -> None:
         """Tell the world."""

@@ -31,6 +31,7 @@ class Stage(enum.Enum):
     TRYING = "an attempt"
     REGISTERING = "a registration at the hop"  # B9, F3
     JOINED = "somebody else's REGISTER at the hop"
+    DELAYED = "its turn among many phones"  # X2
 
 
 @dataclass(slots=True)

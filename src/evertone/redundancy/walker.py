@@ -24,7 +24,7 @@ from evertone.redundancy.policy import (
     move,
     verdict,
 )
-from evertone.redundancy.state import LineState, attempt_span_s
+from evertone.redundancy.state import LineState, TimerKey, TimerKind, attempt_span_s
 from evertone.redundancy.walk import Purpose, Stage, Walk
 from evertone.rules import Rule
 from evertone.schedule import send_times
@@ -33,6 +33,10 @@ __all__ = ["Host", "Walker"]
 
 _NO_TARGET = Outcome(OutcomeKind.UNAVAILABLE, cause=Cause.UNREACHABLE, text="no target to try")
 _FULL_TIME_PURPOSES = frozenset({Purpose.REGISTER, Purpose.REQUEST, Purpose.IN_DIALOG})  # S3
+
+
+def _turn(walk: Walk) -> TimerKey:
+    return TimerKey(TimerKind.SPREAD, request=walk.request)
 
 
 class Host(Protocol):
@@ -82,6 +86,21 @@ class Walker:
         """Start a walk. One with hops in its queue needs no resolution."""
         self.walks[walk.request] = walk
         self._enter_leg(walk, now)
+
+    def begin_later(self, walk: Walk, now: float) -> None:
+        """Start a walk after its turn in a crowd (X2); at once without ``spread``."""
+        self.walks[walk.request] = walk
+        self._in_turn(walk, now)
+
+    def turn_due(self, request: int, now: float) -> None:
+        """A walk's turn has come (X2)."""
+        walk = self.walks.get(request)
+        if walk is not None and walk.stage is Stage.DELAYED:
+            walk.stage = Stage.LOCATING
+            if walk.last_attempt is None:
+                self._enter_leg(walk, now)
+            else:
+                self._advance(walk, now)
 
     def located(self, group: Group, registrar: int, hops: tuple[Hop, ...], now: float) -> None:
         """A resolution came back: whoever waits for it goes on."""
@@ -159,6 +178,7 @@ class Walker:
     def withdraw(self, walk: Walk, now: float) -> None:
         """Call a walk off: its attempt is abandoned, whoever had joined it sends its own."""
         self.walks.pop(walk.request, None)
+        self._state.timers.cancel(_turn(walk))
         if walk.attempt is None:
             return
         attempt_id = walk.attempt.id
@@ -358,7 +378,19 @@ class Walker:
             )
         )
         self._host.hop_failed(walk, hop, outcome, now)
-        self._advance(walk, now)
+        if walk.purpose is Purpose.REGISTER:  # a failover that nobody waits for
+            self._in_turn(walk, now)
+        else:
+            self._advance(walk, now)
+
+    def _in_turn(self, walk: Walk, now: float) -> None:
+        """X2: a thousand phones shall not come at once."""
+        delay_s = self._state.spread_s()
+        walk.stage = Stage.DELAYED
+        if delay_s > 0:
+            self._state.timers.set(_turn(walk), now + delay_s)
+        else:
+            self.turn_due(walk.request, now)
 
     def _move(self, walk: Walk) -> MoveRow:
         return move(

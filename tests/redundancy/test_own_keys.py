@@ -1,0 +1,82 @@
+"""X: our own keys, as far as the engine carries them out."""
+
+from __future__ import annotations
+
+import pytest
+
+from evertone.config.settings import ServerSettings
+from evertone.model import Group
+from tests.redundancy.bench import OK, REFUSED, SILENT, Bench, hops, line
+
+S1, S2 = Group.SERVER1, Group.SERVER2
+
+
+def bench_of(**kw: object) -> Bench:
+    server = ServerSettings(address="pbx.example", expires=600)
+    return Bench(line(server, **kw), {S1: hops(S1, 1, 2)})
+
+
+@pytest.mark.rule("X1")
+def test_skip_unavailable_spares_the_next_call_the_wait() -> None:
+    bench = bench_of(skip_unavailable=60).start()
+    bench.run(10)
+    bench.set(t1=SILENT)
+    bench.request("INVITE")
+    bench.run(20)
+    bench.request("INVITE")
+    bench.run(30)
+    assert bench.sent("INVITE") == [
+        (10.0, "INVITE", 1),
+        (17.5, "INVITE", 2),
+        (20.0, "INVITE", 2),  # without X1 this one would have waited 7.5 s again
+    ]
+
+
+@pytest.mark.rule("X1")
+def test_one_request_at_a_time_tests_whether_it_is_back() -> None:
+    bench = bench_of(skip_unavailable=60).start()
+    bench.run(10)
+    bench.set(t1=SILENT)
+    bench.request("INVITE")
+    bench.run(100)  # the mark has run out
+    bench.request("INVITE")
+    bench.request("INVITE")
+    bench.run(101)
+    assert [s[2] for s in bench.sent("INVITE")[2:]] == [1, 2]
+
+
+@pytest.mark.rule("X1")
+def test_what_everybody_passes_over_is_used_when_nothing_else_is_left() -> None:
+    bench = bench_of(skip_unavailable=600).start()
+    bench.run(10)
+    bench.set(t1=REFUSED)
+    bench.request("INVITE")
+    bench.run(11)
+    bench.set(t1=OK, t2=REFUSED)
+    call = bench.request("INVITE")
+    bench.run(12)
+    assert bench.completed[call][1].ok
+
+
+@pytest.mark.rule("X2")
+def test_spread_delays_a_failover_that_nobody_waits_for() -> None:
+    delays = set()
+    bench = bench_of(spread=20)
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(1)
+    assert bench.sent() == [(0.0, "REGISTER", 1)]
+    bench.run(21)
+    delays.add(bench.sent()[-1][0])
+    assert bench.sent()[-1][2] == 2
+    assert 0.01 < delays.pop() <= 20.01
+
+
+@pytest.mark.rule("X2")
+def test_spread_delays_no_call() -> None:
+    bench = bench_of(spread=20).start()
+    bench.run(10)
+    bench.set(t1=REFUSED)
+    bench.request("INVITE")
+    bench.run(11)
+    assert bench.sent("INVITE")[-1] == (10.01, "INVITE", 2)
