@@ -125,11 +125,12 @@ _SENDING = (
 _RESOLVING = (
     Check(
         rule=Rule.D8,
-        keys=("PLACE.port", "REGISTRAR.transport_type"),
+        keys=("REGISTRAR.transport_type",),
         when=lambda view: view.hops.transport_type == _TLS and view.hops.port == 5060,
-        text="TLS on port 5060: servers take TLS on 5061 as a rule",
-        given=False,
-        allowed="0 (DNS says the port, else 5061) or the server's TLS port",
+        text=lambda view: (
+            f"TLS on port 5060 ({view.keys('PLACE.port')[0]}): servers take TLS on "
+            "5061 as a rule; 0 lets DNS say the port, else it is 5061"
+        ),
     ),
     Check(
         rule=Rule.D8,

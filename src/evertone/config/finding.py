@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from evertone.rules import Rule
 
-__all__ = ["MASK", "Finding", "Severity", "errors_in", "to_dict"]
+__all__ = ["MASK", "Finding", "Severity", "errors_in", "shown", "to_dict"]
 
 MASK = "********"
 """Stands in a finding for the value of a secret parameter, whatever its length."""
@@ -20,6 +20,15 @@ class Severity(enum.Enum):
     ERROR = "error"
     WARNING = "warning"
     NOTICE = "notice"
+
+
+_SHOWN_CHARS = 80
+
+
+def shown(text: str) -> str:
+    """Fit for a terminal: one line, no control characters, not endless."""
+    text = "".join(char if char.isprintable() else "?" for char in text[: _SHOWN_CHARS + 1])
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +50,9 @@ class Finding:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        setting = f"{self.key} = {self.value}".rstrip() if self.key and self.line else self.key
+        setting = shown(self.key)
+        if self.key and self.line:
+            setting = f"{setting} = {shown(self.value)}".rstrip()
         parts = [part for part in (place, self.severity.value, setting, self.message) if part]
         text = ": ".join(parts)
         if self.allowed:

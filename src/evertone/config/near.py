@@ -7,9 +7,6 @@ name space ``evertone.*``.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
-
 from evertone.config.parameter import Parameter
 from evertone.config.schema import PARAMETERS
 
@@ -30,12 +27,21 @@ def _shape(key: str) -> str:
     return ".".join(parts)
 
 
+def _letters(shape: str) -> int:
+    """A bit per letter that occurs: a cheap first sieve."""
+    bits = 0
+    for char in shape:
+        bits |= 1 << (ord(char) & 63)
+    return bits
+
+
 _SHAPES = {
     _shape(name): parameter
     for parameter in PARAMETERS
     for name in (parameter.key, *parameter.aliases)
 }
-_LETTERS = {shape: frozenset(shape) for shape in _SHAPES}
+_LETTERS = {shape: _letters(shape) for shape in _SHAPES}
+_OWN_SHAPES = tuple(shape for shape in _SHAPES if shape.startswith(_OWN))
 
 
 def _within(one: str, other: str, errors: int) -> bool:
@@ -65,14 +71,19 @@ def _within(one: str, other: str, errors: int) -> bool:
     return last[-1] <= errors
 
 
-def _candidates(shape: str) -> Sequence[str]:
-    letters = frozenset(shape)
+def _candidates(shape: str) -> list[str]:
+    letters = _letters(shape)
     return [
         known
-        for known in _SHAPES
+        for known, known_letters in _LETTERS.items()
         if abs(len(known) - len(shape)) <= _MAX_ERRORS
-        and len(letters ^ _LETTERS[known]) <= 2 * _MAX_ERRORS
+        and (letters ^ known_letters).bit_count() <= 2 * _MAX_ERRORS
     ]
+
+
+def _common_start(one: str, other: str) -> int:
+    pairs = zip(one, other, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def nearest(key: str) -> Parameter | None:
@@ -82,11 +93,11 @@ def nearest(key: str) -> Parameter | None:
         return None
     if shape in _SHAPES:
         return _SHAPES[shape]
+    candidates = _candidates(shape)
     for errors in range(1, _MAX_ERRORS + 1):
-        for known in _candidates(shape):
+        for known in candidates:
             if _within(shape, known, errors):
                 return _SHAPES[known]
     if shape.startswith(_OWN):
-        close = difflib.get_close_matches(shape, list(_SHAPES), n=1, cutoff=0.0)
-        return _SHAPES[close[0]]
+        return _SHAPES[max(_OWN_SHAPES, key=lambda known: _common_start(shape, known))]
     return None

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from evertone.config import Loaded, inspect_texts
-from evertone.config.finding import Finding, Severity, errors_in, to_dict
+from evertone.config.finding import Finding, Severity, errors_in, shown, to_dict
 from evertone.config.load import read
 
 __all__ = ["command"]
@@ -41,7 +41,7 @@ def _report(loaded: Loaded, show_foreign: bool) -> dict[str, object]:
 
 
 def _styled(finding: Finding) -> str:
-    word = finding.severity.value
+    word = f"{finding.severity.value}: "
     return str(finding).replace(word, click.style(word, fg=_COLOURS[finding.severity]), 1)
 
 
@@ -88,6 +88,6 @@ def command(files: tuple[Path, ...], as_json: bool, show_all: bool) -> None:
         for finding in loaded.findings:
             click.echo(_styled(finding))
         for entry in loaded.foreign if show_all else ():
-            click.echo(f"{entry.file}:{entry.line}: {entry.key}: none of ours, ignored")
+            click.echo(f"{entry.file}:{entry.line}: {shown(entry.key)}: none of ours, ignored")
         click.echo(_summary(loaded))
     sys.exit(1 if errors_in(loaded.findings) else 0)

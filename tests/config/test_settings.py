@@ -1,0 +1,49 @@
+"""What settings derive from what they hold."""
+
+from __future__ import annotations
+
+import pytest
+
+from evertone.config.settings import LineSettings, PhoneSettings, ServerSettings
+from evertone.model import Group
+
+_SERVERS = (ServerSettings("pbx.example"), ServerSettings("2001:db8::1"))
+
+
+@pytest.mark.parametrize(
+    ("user_name", "user", "first", "second"),
+    [
+        ("4605", "4605", "sip:4605@pbx.example", "sip:4605@[2001:db8::1]"),
+        ("4605@other.example", "4605", "sip:4605@other.example", "sip:4605@other.example"),
+    ],
+)
+def test_address_of_record(user_name: str, user: str, first: str, second: str) -> None:
+    line = LineSettings(user_name=user_name, sip_server=_SERVERS)
+    assert (line.user, line.aor(1), line.aor(2)) == (user, first, second)
+    assert line.auth_user == user
+    assert LineSettings(user_name=user_name, auth_name="a").auth_user == "a"
+
+
+@pytest.mark.parametrize(
+    ("line", "registers"),
+    [
+        (LineSettings(enable=1, user_name="1", sip_server=_SERVERS), True),
+        (LineSettings(enable=0, user_name="1", sip_server=_SERVERS), False),
+        (LineSettings(enable=1, sip_server=_SERVERS), False),
+        (LineSettings(enable=1, user_name="1"), False),
+    ],
+)
+def test_enabled_lines(line: LineSettings, registers: bool) -> None:
+    assert PhoneSettings(lines=(line,)).enabled_lines() == ((line,) if registers else ())
+
+
+@pytest.mark.rule("B4")
+@pytest.mark.parametrize(("given", "counts"), [(0, 0), (1, 60), (59, 60), (60, 60), (90, 90)])
+def test_short_failback_timeouts_count_as_60(given: int, counts: int) -> None:
+    server = ServerSettings("pbx.example", failback_timeout=given)
+    line = LineSettings(sip_server=(server, ServerSettings()))
+    assert line.path(Group.SERVER1, 1).failback_timeout == counts
+
+
+def test_the_password_is_not_in_the_repr() -> None:
+    assert "geheim" not in repr(LineSettings(password="geheim"))
