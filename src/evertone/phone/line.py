@@ -1,0 +1,343 @@
+"""One line: carries out what its engine decides, and knows its bindings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from evertone.config.settings import LineSettings
+from evertone.dns.locate import Where
+from evertone.dns.locator import Located, LocateFailed
+from evertone.model import Attempt, Group, Outcome, Target
+from evertone.phone.exchange import Exchange
+from evertone.phone.flow_table import Flow
+from evertone.phone.identity import Identity
+from evertone.phone.register import RegisterJob, WipeJob
+from evertone.phone.registration import Binding, Book
+from evertone.phone.services import Services
+from evertone.phone.snapshot import LineSnapshot, LineState
+from evertone.phone.timer import Timer, TimerKind
+from evertone.redundancy import interface as io
+from evertone.redundancy.engine import Engine
+from evertone.redundancy.marks import TargetMarks
+from evertone.redundancy.snapshot import RegistrationSnapshot
+from evertone.sip.auth import Credentials
+
+__all__ = ["LOCATE", "Line", "Wanted"]
+
+LOCATE = "locate"
+"""First item of a line's tickets at the locator."""
+
+
+class Wanted(Protocol):
+    """A request other than REGISTER that the engine conducts: INVITE, BYE."""
+
+    def send(self, attempt: Attempt, now: float) -> Exchange:
+        """Make this attempt."""
+
+    def completed(self, outcome: Outcome, attempt: Attempt | None, now: float) -> None:
+        """It is over."""
+
+
+class Line:
+    """``account.X`` at work. The phone feeds it; effects go through :class:`Services`."""
+
+    def __init__(self, settings: LineSettings, services: Services, marks: TargetMarks) -> None:
+        self.settings = settings
+        self.services = services
+        self.identity = Identity(settings, services.instance)
+        self.credentials = Credentials(settings.auth_user, settings.password, services.rng)
+        self.book = Book(self.identity, services.rng)
+        self.engine = Engine(settings, services.settings.timers, marks, services.rng)
+        self._running: dict[int, Exchange] = {}
+        self._wanted: dict[int, Wanted] = {}
+        self._last_request = 0
+        self._last_ticket = 0
+        self._tickets: dict[int, tuple[Group, int]] = {}
+        self._draining = False
+        self._unwiped = set(settings.registrars()) if settings.unregister_on_reboot else set()
+        self._told: tuple[bool, frozenset[int]] = (True, frozenset())
+
+    @property
+    def number(self) -> int:
+        """The X of ``account.X``."""
+        return self.settings.line
+
+    @property
+    def stopped(self) -> bool:
+        """After a clean stop: nothing is under way any more."""
+        return self.engine.stopped
+
+    # --- towards the engine -------------------------------------------------------------------
+
+    def tell(self, event: io.EngineInput, now: float) -> None:
+        """Give the engine one input and carry out what it says."""
+        self.engine.receive(event, now)
+        self._drain(now)
+
+    def handle_timer(self, now: float) -> None:
+        """The engine's timer is due."""
+        self.engine.handle_timer(now)
+        self._drain(now)
+
+    def finished(self, attempt: Attempt, outcome: Outcome, expires_s: int, now: float) -> None:
+        """An attempt has its result."""
+        self._running.pop(attempt.id, None)
+        self.tell(io.Finished(attempt.id, outcome, expires_s), now)
+
+    def start(self, now: float) -> None:
+        """Begin to register; after a random wait, if so configured (R7)."""
+        most = self.services.settings.reg_surge_prevention
+        self.tell(io.Started(self.services.rng.uniform(0, most) if most > 0 else 0.0), now)
+
+    def calls_changed(self, idle: bool, servers: frozenset[int], now: float) -> None:
+        """Tell the engine, if it is news (B5, F4)."""
+        if self._told != (idle, servers):
+            self._told = (idle, servers)
+            self.tell(io.CallsChanged(idle, servers), now)
+
+    def want(
+        self,
+        wanted: Wanted,
+        method: str,
+        now: float,
+        *,
+        someone_waits: bool,
+        at: Target | None = None,
+        server: int = 0,
+    ) -> int:
+        """Have a request conducted; returns its number, for :meth:`unwant`."""
+        self._last_request += 1
+        request = self._last_request
+        self._wanted[request] = wanted
+        self.tell(io.RequestWanted(request, method, someone_waits, at, server), now)
+        return request
+
+    def unwant(self, request: int, now: float) -> None:
+        """The user hung up (A13): the engine goes on nowhere, no completed follows."""
+        if self._wanted.pop(request, None) is not None:
+            self.tell(io.RequestCancelled(request), now)
+
+    # --- from the locator ---------------------------------------------------------------------
+
+    def located(self, ticket: int, answer: Located | LocateFailed, now: float) -> None:
+        """The locator's answer."""
+        asked = self._tickets.pop(ticket, None)
+        if asked is None:
+            return
+        group, registrar = asked
+        if isinstance(answer, Located):
+            self.tell(io.Located(group, registrar, answer.hops), now)
+        else:
+            self.tell(io.LocateFailed(group, registrar, answer.text), now)
+
+    # --- bindings -----------------------------------------------------------------------------
+
+    def binding_granted(self, binding: Binding, flow_timer_s: float, now: float) -> None:
+        """A REGISTER made or renewed a binding: its flow is held and kept alive (R9, R10)."""
+        services, book = self.services, self.book
+        before = book.record(binding)
+        if before is None or before.flow is not binding.flow:
+            services.flows.hold_open(binding.flow, book.holder(binding.server))
+            if before is not None:
+                self._let_go(before, now)
+        settings = self.settings
+        services.keepalive.keep(
+            binding.flow,
+            now,
+            udp_interval_s=settings.nat_udp_update_time if settings.nat_udp_update_enable else 0,
+            flow_timer_s=flow_timer_s,
+        )
+        timer = Timer(TimerKind.BINDINGS, self.number)
+        due = services.timers.deadline(timer)
+        if due is None or due > binding.expires_at:
+            services.timers.set(timer, binding.expires_at)
+
+    def binding_removed(self, server: int, target: Target, now: float) -> None:
+        """A removal succeeded, or the server granted nothing."""
+        binding = self.book.forget(server, target)
+        if binding is not None:
+            self._let_go(binding, now)
+
+    def bindings_due(self, now: float) -> None:
+        """Let go of the flows of bindings that have run out."""
+        for binding in self.book.pop_expired(now):
+            self._let_go(binding, now)
+        due = self.book.next_expiry()
+        if due is not None:
+            self.services.timers.set(Timer(TimerKind.BINDINGS, self.number), due)
+
+    def flow_lost(self, flow: Flow, now: float) -> None:
+        """A connection ended that carried a registration: the engine registers anew (R9)."""
+        if self.book.on_flow(flow):
+            self.tell(io.FlowLost(flow.target), now)
+
+    def forget_bindings(self, now: float) -> None:
+        """The network changed: what we had bound stands at addresses that may be gone (R8)."""
+        for server, target in list(self.book.bindings):
+            self.binding_removed(server, target, now)
+
+    def wiped(self, attempt: Attempt, now: float) -> None:
+        """What an earlier life left behind is removed: now the registration proper (R5)."""
+        self._unwiped.discard(attempt.registrar)
+        self._start(RegisterJob(self, attempt), now)
+
+    # --- views --------------------------------------------------------------------------------
+
+    def snapshot(self) -> LineSnapshot:
+        """For people and checkers."""
+        seen = self.engine.snapshot()
+        by_server = {r.registrar: r for r in seen.registrations}
+        serving = by_server.get(seen.serving)
+        if serving is None:
+            return LineSnapshot(
+                self.number, self.settings.label, LineState.OFF, 0, None, 0.0, None, "", ()
+            )
+        held = serving.hop
+        return LineSnapshot(
+            line=self.number,
+            label=self.settings.label or self.settings.user_name,
+            state=_STATES[serving.state],
+            server=seen.serving,
+            target=held.target if held is not None else None,
+            since=serving.since,
+            next_refresh=_next(serving),
+            why=serving.why,
+            bindings=self.book.snapshot(),
+        )
+
+    def server_at(self, target: Target) -> int:
+        """The server that a request from ``target`` came from, as far as bindings tell (F6)."""
+        for binding in self.book.bindings.values():
+            if binding.target == target:
+                return binding.server
+        return self.engine.snapshot().serving
+
+    @property
+    def running(self) -> int:
+        """How many attempts are under way."""
+        return len(self._running)
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _drain(self, now: float) -> None:
+        """Carry out what the engine says, until it has said all."""
+        if self._draining:
+            return
+        self._draining = True
+        try:
+            while outputs := self.engine.effects():
+                for output in outputs:
+                    _OUTPUTS[type(output)](self, output, now)
+        finally:
+            self._draining = False
+        self._rearm()
+
+    def _rearm(self) -> None:
+        timers, timer = self.services.timers, Timer(TimerKind.ENGINE, self.number)
+        due = self.engine.next_deadline()
+        if due is None:
+            timers.cancel(timer)
+        elif due != timers.deadline(timer):
+            timers.set(timer, due)
+
+    def _locate(self, output: io.Locate, now: float) -> None:
+        self._last_ticket += 1
+        self._tickets[self._last_ticket] = (output.group, output.registrar)
+        path, settings = self.settings.path(output.group, output.registrar), self.settings
+        where = Where(
+            group=output.group,
+            address=path.address,
+            port=path.port,
+            transport_type=path.transport_type,
+            naptr_build=settings.naptr_build,
+            dns_cache_type=settings.dns_cache_type,
+            static_cache_pri=settings.static_cache_pri,
+            srv_weight=settings.srv_weight,
+        )
+        self.services.resolver.locate(
+            (LOCATE, self.number, self._last_ticket),
+            where,
+            now,
+            someone_waits=output.someone_waits,
+        )
+
+    def _send(self, output: io.Send, now: float) -> None:
+        attempt = output.attempt
+        if attempt.method == "REGISTER":
+            wipe = attempt.registrar in self._unwiped and attempt.expires_s != 0
+            self._start((WipeJob if wipe else RegisterJob)(self, attempt), now)
+            return
+        wanted = self._wanted.get(attempt.request)
+        if wanted is not None:
+            self._run(attempt, wanted.send(attempt, now))
+
+    def _start(self, job: RegisterJob, now: float) -> None:
+        attempt = job.attempt
+        exchange = self.services.exchanges.start(
+            job,
+            attempt.hop.target,
+            now,
+            resends=attempt.resends,
+            give_up_s=attempt.give_up_s,
+            credentials=self.credentials,
+        )
+        self._run(attempt, exchange)
+
+    def _run(self, attempt: Attempt, exchange: Exchange) -> None:
+        if not exchange.over:  # it may have failed at once, at a limit of ours
+            self._running[attempt.id] = exchange
+
+    def _extend(self, output: io.Extend, now: float) -> None:
+        exchange = self._running.get(output.attempt)
+        if exchange is not None:
+            self.services.exchanges.extend(exchange, now)
+
+    def _abandon(self, output: io.Abandon, now: float) -> None:
+        exchange = self._running.pop(output.attempt, None)
+        if exchange is not None:
+            self.services.exchanges.abandon(exchange, now)
+
+    def _completed(self, output: io.Completed, now: float) -> None:
+        wanted = self._wanted.pop(output.request, None)
+        if wanted is not None:
+            wanted.completed(output.outcome, output.attempt, now)
+
+    def _resubscribe(self, output: io.Resubscribe, now: float) -> None:
+        """B11, F7 are about subscriptions; this line has none, so none is to be made anew."""
+
+    def _announce(self, output: io.Announce, now: float) -> None:
+        self.services.announce(output.event)
+
+    def _let_go(self, binding: Binding, now: float) -> None:
+        """A binding is gone: its flow is held no more, unless by another binding."""
+        others = self.book.on_flow(binding.flow)
+        if not any(other.server == binding.server for other in others):
+            self.services.flows.release(binding.flow, self.book.holder(binding.server), now)
+        if not binding.flow.carries_binding:
+            self.services.keepalive.forget(binding.flow)
+
+
+_OUTPUTS: dict[type, Callable[[Line, io.EngineOutput, float], None]] = {
+    io.Locate: Line._locate,  # type: ignore[dict-item]
+    io.Send: Line._send,  # type: ignore[dict-item]
+    io.Extend: Line._extend,  # type: ignore[dict-item]
+    io.Abandon: Line._abandon,  # type: ignore[dict-item]
+    io.Completed: Line._completed,  # type: ignore[dict-item]
+    io.Resubscribe: Line._resubscribe,  # type: ignore[dict-item]
+    io.Announce: Line._announce,  # type: ignore[dict-item]
+}
+
+_STATES: dict[str, LineState] = {
+    "idle": LineState.OFF,
+    "registering": LineState.REGISTERING,
+    "registered": LineState.REGISTERED,
+    "refused": LineState.REFUSED,
+    "failed": LineState.FAILED,
+}
+
+
+def _next(registration: RegistrationSnapshot) -> float | None:
+    """When the next REGISTER is due: the refresh, or the next try after a failure."""
+    due = [at for at in (registration.refresh_at, registration.retry_at) if at is not None]
+    return min(due, default=None)

@@ -1,0 +1,121 @@
+"""REGISTER as a job: a binding made, renewed or removed at one target (R4, R5, R10, A4, A11)."""
+
+from __future__ import annotations
+
+from evertone.phone.attempt import AttemptJob
+from evertone.phone.exchange import Exchange, Leg
+from evertone.phone.flow_table import Flow
+from evertone.phone.reading import lenient
+from evertone.phone.registration import Binding, granted_s
+from evertone.redundancy.interface import Late
+from evertone.sip.build import register_request
+from evertone.sip.message import Request, Response
+from evertone.sip.values import NameAddr
+
+__all__ = ["RegisterJob", "WipeJob"]
+
+_LONGEST_INTERVAL_S = 7 * 24 * 3600  # a Min-Expires beyond it is not followed (A4)
+
+
+class RegisterJob(AttemptJob):
+    """One REGISTER attempt. ``expires_s`` 0 removes the binding made through this target."""
+
+    __slots__ = ("contact",)
+
+    contact: NameAddr
+
+    @property
+    def removes(self) -> bool:
+        """True for a removal (B6, R5)."""
+        return self.attempt.expires_s == 0
+
+    def build(self, exchange: Exchange, flow: Flow) -> Request:
+        """The REGISTER; CSeq + 1 for every transaction, one Call-ID for all targets (A1)."""
+        book, server = self.line.book, self.attempt.registrar
+        series = book.series_of(server)
+        held = book.bindings.get((server, self.attempt.hop.target))
+        if self.removes and held is not None:
+            self.contact = held.contact  # the one that made it, whatever flow it goes by now
+        elif held is not None and held.flow is flow and held.local == flow.local:
+            self.contact = held.contact
+        else:
+            self.contact = self.line.identity.contact(server, flow, binding=True)
+        return register_request(
+            self.line.identity.registrar_uri(server),
+            self.line.identity.aor(server),
+            from_tag=series.from_tag,
+            call_id=series.call_id,
+            cseq=series.next_cseq(),
+            contact=self.contact,
+            expires_s=self._asked_s(),
+            user_agent=self.line.services.user_agent,
+        )
+
+    def succeeded(self, leg: Leg, response: Response, now: float) -> int:
+        """Note the binding, or that it is gone."""
+        server, target = self.attempt.registrar, self.attempt.hop.target
+        if self.removes:
+            self.line.binding_removed(server, target, now)
+            return 0
+        granted = granted_s(response, self.contact, self._asked_s())
+        if granted <= 0:
+            self.line.binding_removed(server, target, now)
+            return 0
+        routes: tuple[NameAddr, ...] = ()
+        if "Service-Route" in response:
+            routes = lenient(lambda: response.service_routes, ())
+        binding = Binding(
+            server, target, self.contact, now + granted, routes, leg.flow, leg.flow.local
+        )
+        self.line.binding_granted(binding, _flow_timer_s(response), now)
+        return granted
+
+    def interval_too_brief(self, response: Response) -> bool:
+        """A4: remember the registrar's Min-Expires."""
+        least = lenient(lambda: response.min_expires, None)
+        if self.removes or not least or not self._asked_s() < least <= _LONGEST_INTERVAL_S:
+            return False
+        self.line.book.series_of(self.attempt.registrar).min_expires_s = least
+        return True
+
+    def late(self, leg: Leg, response: Response, now: float) -> None:
+        """A11: a 2xx to a REGISTER that was given up is a binding all the same."""
+        granted = self.succeeded(leg, response, now)
+        if not self.removes:
+            self.line.tell(Late(self.attempt, granted), now)
+
+    def _asked_s(self) -> int:
+        if not self.attempt.expires_s:
+            return 0
+        learned = self.line.book.series_of(self.attempt.registrar).min_expires_s
+        return max(self.attempt.expires_s, learned)
+
+
+class WipeJob(RegisterJob):
+    """R5, ``unregister_on_reboot``: what a life before this one left behind is removed first.
+
+    Whatever a live server answers, the registration proper follows at the same target.
+    """
+
+    __slots__ = ()
+
+    @property
+    def removes(self) -> bool:
+        """Always."""
+        return True
+
+    def _asked_s(self) -> int:
+        return 0
+
+    def answered(self, leg: Leg, response: Response, now: float) -> None:
+        """The way is free."""
+        self.line.wiped(self.attempt, now)
+
+    def late(self, leg: Leg, response: Response, now: float) -> None:
+        """Nothing was bound by it."""
+
+
+def _flow_timer_s(response: Response) -> float:
+    """Flow-Timer in seconds (RFC 5626 §4.4.1); 0 where there is none."""
+    text = (response.get("Flow-Timer") or "").strip()
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0.0

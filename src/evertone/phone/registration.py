@@ -1,0 +1,130 @@
+"""A line's REGISTERs: their identity per server, what they ask for, what they were granted."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from evertone.model import Target
+from evertone.phone.flow_table import BINDING, Flow, Holder
+from evertone.phone.identity import Identity
+from evertone.phone.reading import lenient
+from evertone.phone.snapshot import BindingSnapshot
+from evertone.sip.build import new_call_id, new_tag
+from evertone.sip.message import Response
+from evertone.sip.values import NameAddr
+
+__all__ = ["Binding", "Book", "Series", "granted_s"]
+
+_MAX_BINDINGS = 64  # per line: far more than any hop list is long
+_MAX_INTERVAL_S = 2**31
+
+
+@dataclass(slots=True)
+class Series:
+    """The REGISTERs to one server: one Call-ID and From tag for process life (A1)."""
+
+    call_id: str
+    from_tag: str
+    cseq: int = 0
+    min_expires_s: int = 0  # what a 423 of this server taught us (A4)
+
+    def next_cseq(self) -> int:
+        """CSeq + 1 for every transaction (A1)."""
+        self.cseq += 1
+        return self.cseq
+
+
+@dataclass(slots=True)
+class Binding:
+    """One binding of ours at ``target``: the Contact that made it, and its Service-Route (R11)."""
+
+    server: int
+    target: Target
+    contact: NameAddr
+    expires_at: float
+    routes: tuple[NameAddr, ...]
+    flow: Flow
+    local: tuple[str, int]  # our address on that flow when the binding was made
+
+
+@dataclass(slots=True)
+class Book:
+    """All bindings of one line, whichever server and target granted them."""
+
+    identity: Identity
+    rng: random.Random
+    series: dict[int, Series] = field(default_factory=dict)
+    bindings: dict[tuple[int, Target], Binding] = field(default_factory=dict)
+
+    def series_of(self, server: int) -> Series:
+        """The series of ``server``; begun when first asked for."""
+        series = self.series.get(server)
+        if series is None:
+            series = self.series[server] = Series(new_call_id(self.rng), new_tag(self.rng))
+        return series
+
+    def holder(self, server: int) -> Holder:
+        """The name under which a binding holds its flow."""
+        return (BINDING, self.identity.line, server)
+
+    def routes(self, server: int, target: Target) -> tuple[NameAddr, ...]:
+        """The Service-Route for requests to ``server`` through ``target`` (R11)."""
+        held = self.bindings.get((server, target))
+        return held.routes if held is not None else ()
+
+    def record(self, binding: Binding) -> Binding | None:
+        """Note what a 2xx granted; returns the binding that it replaces at that target."""
+        key = (binding.server, binding.target)
+        before = self.bindings.pop(key, None)
+        if before is None and len(self.bindings) >= _MAX_BINDINGS:
+            before = self.bindings.pop(next(iter(self.bindings)))
+        self.bindings[key] = binding
+        return before
+
+    def forget(self, server: int, target: Target) -> Binding | None:
+        """The binding is removed; returns it."""
+        return self.bindings.pop((server, target), None)
+
+    def pop_expired(self, now: float) -> list[Binding]:
+        """Take out the bindings that have run out."""
+        gone = [b for b in self.bindings.values() if b.expires_at <= now]
+        for binding in gone:
+            del self.bindings[binding.server, binding.target]
+        return gone
+
+    def next_expiry(self) -> float | None:
+        """When the next binding runs out."""
+        return min((b.expires_at for b in self.bindings.values()), default=None)
+
+    def on_flow(self, flow: Flow) -> list[Binding]:
+        """The bindings that this flow carries (R9)."""
+        return [b for b in self.bindings.values() if b.flow is flow]
+
+    def snapshot(self) -> tuple[BindingSnapshot, ...]:
+        """For people and checkers."""
+        return tuple(
+            BindingSnapshot(b.server, b.target, str(b.contact), b.expires_at)
+            for b in self.bindings.values()
+        )
+
+
+def granted_s(response: Response, contact: NameAddr, asked_s: int) -> int:
+    """The seconds that a 2xx to REGISTER grants our binding (R4, RFC 3261 §10.2.4)."""
+    ours = _own(lenient(lambda: response.contacts, ()), contact)
+    granted = ours.expires_s if ours is not None else None
+    if granted is None:
+        granted = lenient(lambda: response.expires, None)
+    return asked_s if granted is None else min(granted, _MAX_INTERVAL_S)
+
+
+def _own(contacts: tuple[NameAddr, ...], contact: NameAddr) -> NameAddr | None:
+    """Our own binding: by instance and reg-id, else by URI, else it is the only one."""
+    instance, reg_id = contact.param("+sip.instance"), contact.param("reg-id")
+    for other in contacts:
+        if other.param("+sip.instance") == instance and other.param("reg-id") == reg_id:
+            return other
+    for other in contacts:
+        if other.uri.matches(contact.uri):
+            return other
+    return contacts[0] if len(contacts) == 1 else None

@@ -1,0 +1,32 @@
+"""The names of the phone's own timers."""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+__all__ = ["Timer", "TimerKind"]
+
+
+class TimerKind(enum.StrEnum):
+    """What falls due."""
+
+    TRANSACTIONS = "transactions"  # the transaction layer's earliest deadline
+    LOCATOR = "locator"  # the locator's
+    ENGINE = "engine"  # a line's engine's; the id is the line
+    BINDINGS = "bindings"  # a line's earliest binding runs out; the id is the line
+    CONNECT = "connect"  # an exchange waits for its flow (S4)
+    LINGER = "linger"  # a flow that nobody holds
+    PING = "ping"  # a flow's next keep-alive (R9)
+    PONG = "pong"  # a flow's answer to it is overdue (R9)
+    CALL = "call"  # ringing has a limit, A12's wait too
+
+
+class Timer(NamedTuple):
+    """A timer's key: what falls due, and whose it is."""
+
+    kind: TimerKind
+    id: int | str = 0
+
+    def __str__(self) -> str:
+        return f"{self.kind.value} {self.id}" if self.id else self.kind.value
