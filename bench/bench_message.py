@@ -6,6 +6,8 @@ those of 200 subscribers, so they recur as they do at a phone or a registrar.
 
 from __future__ import annotations
 
+from functools import partial
+
 import sipmessage
 
 from bench.rows import Row, paired_ratio, row
@@ -124,7 +126,7 @@ def run() -> list[Row]:
         batch = messages(template)
         if any(parse(data).to_bytes() != data for data in batch):
             raise AssertionError(f"{name} does not survive a round trip")
-        ratio, seconds = paired_ratio(lambda b=batch: theirs(b), lambda b=batch: ours(b))
+        ratio, seconds = paired_ratio(partial(theirs, batch), partial(ours, batch))
         rows.append(row(f"message: {name}, × sipmessage", ratio, "×", 2.0, better="more"))
         rows.append(row(f"message: {name}", seconds / COUNT * 1e6, "µs"))
     return rows

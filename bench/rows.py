@@ -27,10 +27,7 @@ def row(
     better: Literal["more", "less"] = "less",
 ) -> Row:
     """A row; ``ok`` says whether the value is on the right side of its limit."""
-    if limit is None:
-        ok = True
-    else:
-        ok = value >= limit if better == "more" else value <= limit
+    ok = limit is None or (value >= limit if better == "more" else value <= limit)
     return Row(name=name, value=value, unit=unit, limit=limit, ok=ok)
 
 

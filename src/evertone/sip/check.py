@@ -74,7 +74,7 @@ def check_response(response: Response, *, proxy: bool = False) -> str | None:
 
 _READERS: Final[tuple[Callable[[Message], object], ...]] = (
     lambda message: message.vias,
-    lambda message: message.via,
+    lambda message: message.via.rport,
     lambda message: message.from_,
     lambda message: message.to,
     lambda message: message.call_id,

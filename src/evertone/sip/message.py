@@ -83,46 +83,85 @@ class Message:
 
     def add(self, name: str, value: object) -> None:
         """Append a header."""
-        self.headers.append((name, str(value)))
-        self._changed()
+        text = str(value)
+        self.headers.append((name, text))
+        self._changed(KEYS.get(name) or header_key(name), None, text)
 
     def prepend(self, name: str, value: object) -> None:
         """Insert a header before the first of its name, or before all others."""
-        key = header_key(name)
-        place = next((i for i, (n, _) in enumerate(self.headers) if header_key(n) == key), 0)
-        self.headers.insert(place, (name, str(value)))
-        self._changed()
+        key = KEYS.get(name) or header_key(name)
+        text = str(value)
+        self.headers.insert(max(self._place(key), 0), (name, text))
+        self._changed(key, None, text)
 
     def set(self, name: str, value: object) -> None:
         """Replace all headers of this name by one, at the place of the first, else at the end."""
-        key = header_key(name)
-        places = [i for i, (n, _) in enumerate(self.headers) if header_key(n) == key]
-        for place in reversed(places[1:]):
-            del self.headers[place]
-        if places:
-            self.headers[places[0]] = (name, str(value))
-        else:
-            self.headers.append((name, str(value)))
-        self._changed()
+        key = KEYS.get(name) or header_key(name)
+        text = str(value)
+        place = self._place(key)
+        if place < 0:
+            self.add(name, text)
+            return
+        old = self.headers[place][1]
+        if len(self._values(key)) > 1:
+            rest = [h for h in self.headers[place + 1 :] if header_key(h[0]) != key]
+            self.headers[place + 1 :] = rest
+        self.headers[place] = (name, text)
+        self._changed(key, old, text)
 
     def remove(self, name: str) -> None:
         """Remove all headers of this name; none is fine."""
         key = header_key(name)
         self.headers = [header for header in self.headers if header_key(header[0]) != key]
-        self._changed()
+        self._index = None
+        self._forget(key)
 
     def remove_first(self, name: str) -> None:
         """Remove the first value of a list header: the topmost Via or Route (§16.4, §16.7)."""
-        rest = self.get_all(name)[1:]
-        key = header_key(name)
-        place = next((i for i, (n, _) in enumerate(self.headers) if header_key(n) == key), 0)
-        self.remove(name)
-        self.headers[place:place] = [(name, value) for value in rest]
+        self._replace_first(name, [])
 
     def set_first(self, name: str, value: object) -> None:
         """Replace the first value of a list header, e.g. the topmost Via."""
-        self.remove_first(name)
-        self.prepend(name, value)
+        self._replace_first(name, [str(value)])
+
+    def _replace_first(self, name: str, by: list[str]) -> None:
+        key = KEYS.get(name) or header_key(name)
+        place = self._place(key)
+        if place < 0:
+            if by:
+                self.prepend(name, by[0])
+            return
+        spelled, old = self.headers[place]
+        new = ", ".join([*by, *split_list(old)[1:]])
+        if new:
+            self.headers[place] = (spelled, new)
+            self._changed(key, old, new)
+        else:
+            del self.headers[place]
+            self._index = None
+            self._forget(key)
+
+    def _place(self, key: str) -> int:
+        for place, (name, _) in enumerate(self.headers):
+            if (KEYS.get(name) or header_key(name)) == key:
+                return place
+        return -1
+
+    def _changed(self, key: str, old: str | None, new: str) -> None:
+        """Keep the index where a single value took the place of ``old``; else drop it."""
+        index = self._index
+        if index is not None:
+            if index.get(key) == old:
+                index[key] = new
+            else:
+                self._index = None
+        self._forget(key)
+
+    def _forget(self, key: str) -> None:
+        if self._cache:
+            self._cache.pop(key, None)
+            if key == "via":
+                self._cache.pop("vias", None)
 
     # --- meaning: each raises SipParseError where the header is missing or malformed ----------
 
@@ -252,11 +291,6 @@ class Message:
         return text.encode("utf-8", "surrogateescape") + self.body
 
     # --- within -----------------------------------------------------------------------------
-
-    def _changed(self) -> None:
-        self._index = None
-        if self._cache:
-            self._cache = {}
 
     def _indexed(self) -> _Index:
         index = self._index
@@ -423,6 +457,8 @@ def parse(data: bytes) -> Request | Response:
 
 
 def _start(line: str) -> Request | Response:
+    if "\r" in line or "\n" in line:
+        raise SipParseError("a bare CR or LF in the start line")
     method, _, rest = line.partition(" ")
     if method in _USUAL_METHODS:
         uri, _, version = rest.rpartition(" ")
