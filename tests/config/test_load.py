@@ -313,6 +313,12 @@ def test_a_bad_value_names_everything_and_keeps_the_rest() -> None:
     assert loaded.settings.lines[0].server(1).port == 5060
 
 
+@pytest.mark.parametrize("key", ["evertone.firmware", "evertone.model"])
+def test_a_bad_model_or_firmware_is_told_once(key: str) -> None:
+    errors = [f for f in _inspect(f"{key} = 99").findings if f.severity is Severity.ERROR]
+    assert [(f.line, f.key, f.value) for f in errors] == [(2, key, "99")]
+
+
 def test_errors_make_no_settings_and_are_all_told() -> None:
     texts = [("f", b"account.1.enable = 5\nsip.timer_t1 = x\n"), ("g", b"\x00")]
     with pytest.raises(ConfigError) as caught:

@@ -86,26 +86,23 @@ def _line(parts: _Parts, x: int, own: Mapping[str, Value], firmware: int) -> Lin
     )
 
 
+def _records(parts: _Parts, scope: Scope, essential: str) -> list[dict[str, Any]]:
+    """The fields of the complete records of one kind, by their numbers.
+
+    D13: a record without a name, or without what it points to, does not exist.
+    """
+    numbers = sorted(number for kind, number in parts.records if kind is scope)
+    records = [parts.records[scope, number] for number in numbers]
+    return [fields for fields in records if fields.get("name") and fields.get(essential)]
+
+
 def _dns(parts: _Parts) -> DnsSettings:
-    """D13: a record without a name, or without what it points to, does not exist."""
-    records: dict[Scope, list[Any]] = {
-        Scope.RECORD_A: [],
-        Scope.RECORD_SRV: [],
-        Scope.RECORD_NAPTR: [],
-    }
-    kinds = (
-        (Scope.RECORD_A, StaticA, "ip"),
-        (Scope.RECORD_SRV, StaticSrv, "target"),
-        (Scope.RECORD_NAPTR, StaticNaptr, "replace"),
-    )
-    for scope, kind, essential in kinds:
-        for (its_scope, _), fields in sorted(parts.records.items(), key=lambda item: item[0][1]):
-            if its_scope is scope and fields.get("name") and fields.get(essential):
-                records[scope].append(kind(**fields))
     return DnsSettings(
-        static_a=tuple(records[Scope.RECORD_A]),
-        static_srv=tuple(records[Scope.RECORD_SRV]),
-        static_naptr=tuple(records[Scope.RECORD_NAPTR]),
+        static_a=tuple(StaticA(**x) for x in _records(parts, Scope.RECORD_A, "ip")),
+        static_srv=tuple(StaticSrv(**x) for x in _records(parts, Scope.RECORD_SRV, "target")),
+        static_naptr=tuple(
+            StaticNaptr(**x) for x in _records(parts, Scope.RECORD_NAPTR, "replace")
+        ),
         **parts.phone.get("dns", {}),
     )
 

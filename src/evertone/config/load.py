@@ -11,7 +11,7 @@ from evertone.config.build import build
 from evertone.config.check import Subject, check
 from evertone.config.finding import MASK, Finding, Severity, errors_in
 from evertone.config.kinds import Value
-from evertone.config.models import find_model
+from evertone.config.models import Model, find_model
 from evertone.config.near import nearest
 from evertone.config.parameter import Parameter
 from evertone.config.schema import Match, limits, lookup
@@ -128,6 +128,9 @@ def _bad_value(parameter: Parameter, entry: cfg.Entry) -> Finding:
     return _about(parameter, entry, Severity.ERROR, message, allowed=parameter.kind.allowed)
 
 
+_FIRST = ("evertone.model", "evertone.firmware")
+
+
 class _Reader:
     """Turns layered entries into values, finding by finding."""
 
@@ -139,7 +142,7 @@ class _Reader:
 
     def read_all(self) -> None:
         """Model and firmware first: they decide which other keys count."""
-        for key in ("evertone.model", "evertone.firmware"):
+        for key in _FIRST:
             if key in self._ours:
                 self._read(key, *self._ours[key])
         defaults = PhoneSettings()
@@ -147,27 +150,27 @@ class _Reader:
         assert model is not None, "the schema takes no other names"
         firmware = int(self.values.get("evertone.firmware", defaults.firmware))
         if firmware < model.since:
-            parameter, entry = (
-                self._ours["evertone.firmware"][0].parameter,
-                self.given["evertone.firmware"],
-            )
-            message = f"{model.name} never ran this firmware"
-            self.findings.append(
-                _about(
-                    parameter,
-                    entry,
-                    Severity.ERROR,
-                    message,
-                    allowed=str(model.since),
-                    rule=Rule.P3,
-                )
-            )
+            self._never_ran(model)
         highest = limits(model.lines)
         for key, (match, entry) in self._ours.items():
-            if key in self.given or _is_blank(entry):
+            if key in _FIRST or _is_blank(entry):
                 continue
             if self._counts(match, entry, firmware, highest, model.name):
                 self._read(key, match, entry)
+
+    def _never_ran(self, model: Model) -> None:
+        match, entry = self._ours["evertone.firmware"]
+        message = f"a {model.name} never ran this firmware"
+        self.findings.append(
+            _about(
+                match.parameter,
+                entry,
+                Severity.ERROR,
+                message,
+                allowed=str(model.since),
+                rule=Rule.P3,
+            )
+        )
 
     def _counts(
         self,
