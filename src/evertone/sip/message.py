@@ -69,7 +69,10 @@ class Message:
         return values[0] if values else None
 
     def get_all(self, name: str) -> list[str]:
-        """All values of a header in order; those of list headers split at their commas."""
+        """All values of a header in order; those of list headers split at their commas.
+
+        Raises SipParseError where a quoted string or an angle bracket of a list has no end.
+        """
         return list(self._elements(header_key(name)))
 
     def __contains__(self, name: str) -> bool:
