@@ -13,13 +13,13 @@ _SERVERS = (ServerSettings("pbx.example"), ServerSettings("2001:db8::1"))
 @pytest.mark.parametrize(
     ("user_name", "user", "first", "second"),
     [
-        ("4605", "4605", "sip:4605@pbx.example", "sip:4605@[2001:db8::1]"),
-        ("4605@other.example", "4605", "sip:4605@other.example", "sip:4605@other.example"),
+        ("4605", "4605", "pbx.example", "2001:db8::1"),
+        ("4605@other.example", "4605", "other.example", "other.example"),
     ],
 )
 def test_address_of_record(user_name: str, user: str, first: str, second: str) -> None:
     line = LineSettings(user_name=user_name, sip_server=_SERVERS)
-    assert (line.user, line.aor(1), line.aor(2)) == (user, first, second)
+    assert (line.user, line.domain(1), line.domain(2)) == (user, first, second)
     assert line.auth_user == user
     assert LineSettings(user_name=user_name, auth_name="a").auth_user == "a"
 

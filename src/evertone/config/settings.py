@@ -137,12 +137,6 @@ class LineSettings:
         """
         return self.user_name.partition("@")[2] or self.server(registrar).address
 
-    def aor(self, registrar: int) -> str:
-        """The address of record as a URI, e.g. ``sip:4605@yealink.pbx.com`` (RFC 3261 §10)."""
-        domain = self.domain(registrar)
-        host = f"[{domain}]" if ":" in domain and not domain.startswith("[") else domain
-        return f"sip:{self.user}@{host}"
-
     def registrars(self) -> tuple[int, ...]:
         """The configured servers: (), (1,), (2,) or (1, 2); the first is where it begins (F5)."""
         return tuple(y for y in (1, 2) if self.sip_server[y - 1].address)
