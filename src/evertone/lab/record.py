@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from evertone.events import Event
 
-__all__ = ["Endpoint", "Happening", "Packet", "Record"]
+__all__ = ["Endpoint", "Happening", "Packet", "Record", "Remark"]
 
 Endpoint = tuple[str, int]
 """Address and port."""
@@ -45,6 +45,13 @@ class Happening(NamedTuple):
     event: Event
 
 
+class Remark(NamedTuple):
+    """Something that was done to the world: a fault that begins or ends."""
+
+    at: float
+    text: str
+
+
 class Record:
     """The trace and the stream of events of one run.
 
@@ -56,8 +63,10 @@ class Record:
         self.keeps_packets = packets
         self.packets: list[Packet] = []
         self.events: list[Happening] = []
+        self.remarks: list[Remark] = []
         self.on_packet: Callable[[Packet], None] | None = None
         self.on_event: Callable[[Happening], None] | None = None
+        self.on_remark: Callable[[Remark], None] | None = None
 
     def packet(self, packet: Packet) -> None:
         """Write down a packet."""
@@ -71,6 +80,13 @@ class Record:
         self.events.append(happening)
         if self.on_event is not None:
             self.on_event(happening)
+
+    def remark(self, at: float, text: str) -> None:
+        """Write down what was done to the world."""
+        remark = Remark(at, text)
+        self.remarks.append(remark)
+        if self.on_remark is not None:
+            self.on_remark(remark)
 
     def events_of(self, node: str) -> list[Event]:
         """The events of one node, in order."""

@@ -227,6 +227,7 @@ class World:
         return self._station(fault.peer) if fault.peer else subject
 
     def _begin(self, fault: Fault, struck: Station) -> None:
+        self.record.remark(self.now, f"{fault}: begins")
         if fault.verb is Verb.RESTART:
             self._restart(struck)
             return
@@ -236,6 +237,9 @@ class World:
         self._tell(struck)
 
     def _end(self, fault: Fault, struck: Station) -> None:
+        if fault not in struck.faults.active:
+            return  # healed before its time
+        self.record.remark(self.now, f"{fault}: is over")
         struck.faults.end(fault)
         self._tell(struck)
         if fault.verb is Verb.FREEZE and not struck.faults.frozen:
