@@ -6,7 +6,7 @@ import pytest
 
 from evertone.config.settings import ServerSettings
 from evertone.model import Group
-from tests.redundancy.bench import OK, REFUSED, SILENT, Bench, hops, line
+from tests.redundancy.bench import BUSY, OK, REFUSED, SILENT, Bench, hops, line
 
 S1, S2 = Group.SERVER1, Group.SERVER2
 
@@ -80,3 +80,62 @@ def test_spread_delays_no_call() -> None:
     bench.request("INVITE")
     bench.run(11)
     assert bench.sent("INVITE")[-1] == (10.01, "INVITE", 2)
+
+
+@pytest.mark.rule("X3")
+def test_settle_goes_home_only_when_the_primary_has_answered_for_that_long() -> None:
+    bench = bench_of(settle=35).start()
+    bench.run(100)
+    bench.set(t1=REFUSED)
+    bench.request("INVITE")
+    bench.run(150)
+    assert [(round(at), to) for at, _, to in bench.sent("OPTIONS")] == [
+        (110, 1),
+        (120, 1),
+        (130, 1),
+        (140, 1),
+    ]
+    bench.set(t1=OK)
+    bench.run(170)
+    bench.request("INVITE")  # mode 0, and yet it stays
+    bench.run(171)
+    assert bench.sent("INVITE")[-1] == (170.0, "INVITE", 2)
+    bench.run(200)
+    bench.request("INVITE")
+    bench.run(201)
+    assert bench.sent("INVITE")[-1] == (200.0, "INVITE", 1)
+    bench.run(260)
+    assert round(bench.sent("OPTIONS")[-1][0]) == 190  # home: nobody asks any more
+
+
+@pytest.mark.rule("X3")
+def test_settle_starts_anew_when_an_answer_is_missed() -> None:
+    bench = bench_of(settle=35).start()
+    bench.run(100)
+    bench.set(t1=REFUSED)
+    bench.request("INVITE")
+    bench.run(115)
+    bench.set(t1=OK)
+    bench.run(135)
+    bench.by_method[1, "OPTIONS"] = BUSY
+    bench.run(145)
+    del bench.by_method[1, "OPTIONS"]
+    bench.run(175)
+    bench.request("INVITE")
+    bench.run(176)
+    assert bench.sent("INVITE")[-1] == (175.0, "INVITE", 2)
+
+
+@pytest.mark.rule("X3", "F4")
+def test_settle_holds_the_way_back_to_the_working_server() -> None:
+    servers = [ServerSettings(address=f"10.0.0.{n}", expires=600) for n in (1, 2)]
+    settings = line(*servers, fallback_redundancy_type=1, fallback_timeout=20, settle=45)
+    bench = Bench(settings, {S1: hops(S1, 1), S2: hops(S2, 2)})
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(5)
+    bench.set(t1=OK)
+    bench.run(50)
+    assert bench.engine.snapshot().serving == 2
+    bench.run(80)
+    assert bench.engine.snapshot().serving == 1

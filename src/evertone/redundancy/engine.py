@@ -44,6 +44,7 @@ __all__ = ["Engine"]
 
 _START = TimerKey(TimerKind.START)
 _ALWAYS_SENT = frozenset({"REGISTER", "ACK", "CANCEL", "BYE"})  # B10
+_ONE_HOP = frozenset({Purpose.HOME, Purpose.REMOVAL, Purpose.SETTLE})
 _NOT_REGISTERED = Outcome(
     OutcomeKind.UNAVAILABLE,
     cause=Cause.UNREACHABLE,
@@ -228,6 +229,11 @@ class Engine:
     def _turn_due(self, key: TimerKey, now: float) -> None:
         self._walker.turn_due(key.request, now)
 
+    def _settle_due(self, key: TimerKey, now: float) -> None:
+        if key.group is not None:
+            lst = self._state.hop_list(key.registrar, key.group)
+            self._registering.settling.due(lst, now)
+
     # --- what a walk means (walker.Host) ------------------------------------------------------
 
     def list_changed(self, lst: HopList, change: Change, now: float) -> None:
@@ -273,7 +279,7 @@ class Engine:
 
     def leg_spent(self, walk: Walk, row: MoveRow, now: float) -> None:
         """A whole list did not serve: what that means for the line (F1, F8)."""
-        if walk.purpose in (Purpose.HOME, Purpose.REMOVAL) or row.move is Move.NEXT_PATH:
+        if walk.purpose in _ONE_HOP or row.move is Move.NEXT_PATH:
             return
         registrar = walk.registrar
         if walk.purpose is Purpose.IN_DIALOG and not self._listed(walk):
@@ -292,7 +298,9 @@ class Engine:
 
     def ended(self, walk: Walk, outcome: Outcome, step: Step, now: float) -> None:
         """A walk is over."""
-        if walk.purpose is Purpose.REMOVAL:
+        if walk.purpose is Purpose.SETTLE:
+            self._registering.settling.ended(walk, outcome, step, now)
+        elif walk.purpose is Purpose.REMOVAL:
             self._registering.removal_ended(walk, now)
         elif walk.method == "REGISTER":
             self._registering.ended(walk, outcome, step, now)
@@ -355,4 +363,5 @@ _TIMERS: dict[TimerKind, Callable[[Engine, TimerKey, float], None]] = {
     TimerKind.PROXY_PROBE: Engine._proxy_probe_due,
     TimerKind.FAILBACK: Engine._failback_due,
     TimerKind.SPREAD: Engine._turn_due,
+    TimerKind.SETTLE: Engine._settle_due,
 }

@@ -8,6 +8,7 @@ from evertone.events import FailedBack, FailedOver, ProbeFailed, Resolved
 from evertone.model import Group, Hop, Outcome, Reason, Target
 from evertone.redundancy.hoplist import HOME_SPACING_S, Change, HopList
 from evertone.redundancy.policy import FailbackTrigger
+from evertone.redundancy.settling import SETTLE_SPACING_S, Settling
 from evertone.redundancy.state import LineState, TimerKey, TimerKind
 from evertone.redundancy.walk import Purpose, Walk
 from evertone.rules import Rule
@@ -20,21 +21,29 @@ _BUSY_RETRY_S = 1.0  # a try home waits for a registration that is under way
 class Homing:
     """``try_home`` starts the one REGISTER to the primary of a list (B6)."""
 
-    __slots__ = ("_state", "_try_home")
+    __slots__ = ("_settling", "_state", "_try_home")
 
-    def __init__(self, state: LineState, try_home: Callable[[HopList, float], bool]) -> None:
+    def __init__(
+        self,
+        state: LineState,
+        settling: Settling,
+        try_home: Callable[[HopList, float], bool],
+    ) -> None:
         self._state = state
+        self._settling = settling
         self._try_home = try_home
 
     def use(self, hop: Hop, registrar: int, reason: Reason, now: float) -> None:
         """``hop`` serves the line: it has failed over, gone home, or stayed (B7)."""
         lst = self._state.hop_list(registrar, hop.group)
         origin = lst.current
+        self._settling.watch(lst, now)
         if not lst.used(hop, now):
             if lst.away and not lst.home_due and _timer(lst) not in self._state.timers:
                 self.arm(lst)  # its try home was called off
             return
         self.arm(lst)
+        self._settling.watch(lst, now)
         moved, rule = (FailedOver, Rule.B7) if lst.away else (FailedBack, lst.failback.rule)
         self._state.announce(
             moved(
@@ -65,6 +74,9 @@ class Homing:
             return
         if lst.failback.needs_idle and not self._state.idle:
             lst.home_due = True
+            return
+        if not self._settling.settled(lst, now):
+            self._state.timers.set(_timer(lst), now + SETTLE_SPACING_S)
             return
         ready = lst.last_home_try + HOME_SPACING_S
         if now < ready or not self._try_home(lst, now):
@@ -125,13 +137,15 @@ class Homing:
         """Where the walk begins and in what order it goes on (B1-B4, B6, B7)."""
         if walk.purpose is Purpose.HOME:
             return list(lst.hops[:1]) if lst.away else []
+        if walk.purpose is Purpose.SETTLE:
+            return list(lst.hops[:1])
         if walk.refresh and self._home_with_refresh(lst, now):
             lst.last_home_try = now
             walk.trying_home = True
             walk.reason, walk.rule = Reason.FAILBACK, lst.failback.rule
             home = lst.hops[0]
             return [home, *(hop for hop in lst.order() if hop is not home)]
-        return lst.order(walk.first)
+        return lst.order(walk.first, stay=lst.away and not self._settling.settled(lst, now))
 
     def dialog_order(self, registrar: int, group: Group, at: Target) -> list[Hop]:
         """C2: the dialog's own next hop, then the other targets of its list."""
@@ -146,6 +160,9 @@ class Homing:
             return False
         if not self._state.idle:
             lst.home_due = True
+            return False
+        if not self._settling.settled(lst, now):
+            self.due(lst, now)  # it waits for X3
             return False
         return now >= lst.last_home_try + HOME_SPACING_S
 

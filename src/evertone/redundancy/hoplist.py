@@ -42,6 +42,7 @@ class HopList:
     away_since: float | None = None
     home_due: bool = False
     last_home_try: float = field(default=float("-inf"))
+    answers_since: float | None = None  # X3: the primary has answered every OPTIONS since then
 
     @property
     def failback(self) -> Failback:
@@ -115,13 +116,20 @@ class HopList:
         self.away_since = None
         return Change.CURRENT_GONE
 
-    def order(self, first: Target | None = None) -> list[Hop]:
+    def settled(self, settle_s: float, now: float) -> bool:
+        """X3: the primary has answered for ``settle_s``; True where 0 asks for nothing."""
+        if settle_s <= 0:
+            return True
+        return self.answers_since is not None and now - self.answers_since >= settle_s
+
+    def order(self, first: Target | None = None, *, stay: bool = False) -> list[Hop]:
         """The hops in the order in which a request outside a dialog tries them (B1-B4, B7).
 
-        ``first`` overrides where it begins.
+        ``first`` overrides where it begins; ``stay`` begins at the current target in mode 0
+        too (X3).
         """
         begin = first
-        if begin is None and self.failback.start is not Start.TOP:
+        if begin is None and (stay or self.failback.start is not Start.TOP):
             begin = self.current
         start = self.hop_of(begin)
         if start is None or start.index == 0:

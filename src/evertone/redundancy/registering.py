@@ -17,6 +17,7 @@ from evertone.redundancy.policy import (
 )
 from evertone.redundancy.registration import RegState, refresh_delay_s, retry_delay_s
 from evertone.redundancy.serving import FALLBACK, PROBE, PROXY_PROBE, WORKING, Serving
+from evertone.redundancy.settling import SETTLE_SPACING_S, Settling
 from evertone.redundancy.state import LineState, TimerKey, TimerKind
 from evertone.redundancy.walk import Purpose, Walk
 from evertone.redundancy.walker import Host, Walker
@@ -31,19 +32,25 @@ _RECHECKED_REMOVALS = frozenset({Rule.B6, Rule.A11})
 class Registering:
     """All REGISTERs of one line."""
 
-    __slots__ = ("_homing", "_next_request", "_serving", "_state", "_walker")
+    __slots__ = ("_homing", "_next_request", "_serving", "_settling", "_state", "_walker")
 
     def __init__(self, state: LineState, serving: Serving, host: Host) -> None:
         self._state = state
         self._serving = serving
         self._walker = Walker(state, host)
-        self._homing = Homing(state, self._try_home)
+        self._settling = Settling(state, self._walker)
+        self._homing = Homing(state, self._settling, self._try_home)
         self._next_request = 0
 
     @property
     def walker(self) -> Walker:
         """Who conducts the walks."""
         return self._walker
+
+    @property
+    def settling(self) -> Settling:
+        """Who watches the primaries left."""
+        return self._settling
 
     @property
     def homing(self) -> Homing:
@@ -97,15 +104,26 @@ class Registering:
         if self.under_way(WORKING):  # that try answers the question
             state.timers.set(PROBE, now + state.settings.fallback_timeout)
             return
+        if not self._may_go_home(WORKING, now):
+            state.timers.set(PROBE, now + SETTLE_SPACING_S)
+            return
         self._begin(self._new_walk((WORKING,), Reason.PROBE, Rule.F4, Purpose.PROBE), now)
 
     def proxy_probe_due(self, key: TimerKey, now: float) -> None:
         """P2: outbound proxy 1 again?"""
         if self._state.proxy is not Group.PROXY2:
             return
+        if not self._settling.settled(self._state.hop_list(self._state.serving, Group.PROXY1), now):
+            self._state.timers.set(PROXY_PROBE, now + SETTLE_SPACING_S)
+            return
         walk = self._new_walk((self._state.serving,), Reason.PROBE, Rule.P2, Purpose.PROBE)
         walk.paths = (Group.PROXY1,)
         self._begin(walk, now)
+
+    def _may_go_home(self, registrar: int, now: float) -> bool:
+        """X3: the first target on the way there has answered long enough."""
+        group = self._state.settings.paths(registrar)[0]
+        return self._settling.settled(self._state.hop_list(registrar, group), now)
 
     def _try_home(self, lst: HopList, now: float) -> bool:
         """B6: one REGISTER to the primary alone. False while another REGISTER is under way."""
@@ -218,9 +236,20 @@ class Registering:
         state.timers.set(TimerKey(TimerKind.EXPIRE, registrar), now + expires_s)
         self._homing.use(hop, registrar, attempt.reason, now)
         self._serving.registered(registrar, hop, now)
+        self._watch_what_was_left(now)
         if self._subscriptions_move(registrar, hop, left, stood_on):
             state.out.append(Resubscribe(registrar, hop))
         self.leave_fallback(now)
+
+    def _watch_what_was_left(self, now: float) -> None:
+        state = self._state
+        if state.settings.settle <= 0:
+            return
+        if state.on == FALLBACK:
+            working = state.hop_list(WORKING, state.settings.paths(WORKING)[0])
+            self._settling.watch(working, now)
+        if state.proxy is Group.PROXY2:
+            self._settling.watch(state.hop_list(state.serving, Group.PROXY1), now)
 
     def _subscriptions_move(
         self, registrar: int, hop: Hop, left: Target | None, stood_on: int | None

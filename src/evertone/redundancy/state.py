@@ -33,6 +33,7 @@ class TimerKind(enum.Enum):
     PROXY_PROBE = "proxy probe"  # P2
     FAILBACK = "failback"  # B2, B4
     SPREAD = "spread"  # X2
+    SETTLE = "settle"  # X3
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ class Purpose(enum.Enum):
     HOME = "try home"  # B6: the primary alone
     PROBE = "probe"  # F4, P2: the working server or proxy
     REMOVAL = "removal"  # B6, R5: one hop
+    SETTLE = "is it back for good"  # X3: OPTIONS to the primary alone
     REQUEST = "request"  # outside a dialog
     IN_DIALOG = "in-dialog request"  # C2: one list
 
