@@ -1,0 +1,343 @@
+"""What requests and responses have in common: header lines, read when asked for, and a body.
+
+Headers are kept as text in wire order; what one means is read once, on first access, and
+forgotten when it changes (RFC 3261 §7.3, §20).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+from evertone.errors import SipParseError, UsageError
+from evertone.sip.grammar import (
+    KEYS,
+    LIST_HEADERS,
+    MAX_INTEGER,
+    header_key,
+    parse_integer,
+    split_list,
+)
+from evertone.sip.values import (
+    CSeq,
+    NameAddr,
+    Via,
+    parse_cseq,
+    parse_name_addr,
+    parse_retry_after,
+    parse_via,
+)
+
+__all__ = ["Header", "Index", "Message", "enter"]
+
+Header: TypeAlias = tuple[str, str]
+Index: TypeAlias = dict[str, str | list[str]]
+"""Header key to its value, or to its values where the header stands more than once."""
+
+
+def enter(index: Index, key: str, value: str) -> None:
+    """Enter one more value of a header into an index."""
+    held = index.get(key)
+    if held is None:
+        index[key] = value
+    elif isinstance(held, str):
+        index[key] = [held, value]
+    else:
+        held.append(value)
+
+
+class Message:
+    """What requests and responses have in common; make one of those.
+
+    ``headers`` is the list of (name, value) in wire order. Change it through the methods here
+    only: they keep the caches true. ``body`` may be set. Names are found in any case and in
+    compact form.
+    """
+
+    __slots__ = ("_cache", "_index", "body", "headers")
+
+    def __init__(self, headers: Iterable[Header] = (), body: bytes = b"") -> None:
+        self.headers: list[Header] = list(headers)
+        self.body = body
+        self._index: Index | None = None
+        self._cache: dict[str, Any] = {}
+
+    # --- text -------------------------------------------------------------------------------
+
+    def get(self, name: str) -> str | None:
+        """The first value of a header, as it stands there; None if there is none."""
+        values = self._values(header_key(name))
+        return values[0] if values else None
+
+    def get_all(self, name: str) -> list[str]:
+        """All values of a header in order; those of list headers split at their commas.
+
+        Raises SipParseError where a quoted string or an angle bracket of a list has no end.
+        """
+        return list(self._elements(header_key(name)))
+
+    def __contains__(self, name: str) -> bool:
+        return bool(self._values(header_key(name)))
+
+    def count(self, name: str) -> int:
+        """How many header lines of this name there are."""
+        return len(self._values(header_key(name)))
+
+    # --- change -----------------------------------------------------------------------------
+
+    def add(self, name: str, value: object) -> None:
+        """Append a header."""
+        text = str(value)
+        self.headers.append((name, text))
+        self._changed(KEYS.get(name) or header_key(name), None, text)
+
+    def prepend(self, name: str, value: object) -> None:
+        """Insert a header before the first of its name, or before all others."""
+        key = KEYS.get(name) or header_key(name)
+        text = str(value)
+        self.headers.insert(max(self._place(key), 0), (name, text))
+        self._changed(key, None, text)
+
+    def set(self, name: str, value: object) -> None:
+        """Replace all headers of this name by one, at the place of the first, else at the end."""
+        key = KEYS.get(name) or header_key(name)
+        text = str(value)
+        place = self._place(key)
+        if place < 0:
+            self.add(name, text)
+            return
+        old = self.headers[place][1]
+        if len(self._values(key)) > 1:
+            rest = [h for h in self.headers[place + 1 :] if header_key(h[0]) != key]
+            self.headers[place + 1 :] = rest
+        self.headers[place] = (name, text)
+        self._changed(key, old, text)
+
+    def remove(self, name: str) -> None:
+        """Remove all headers of this name; none is fine."""
+        key = header_key(name)
+        self.headers = [header for header in self.headers if header_key(header[0]) != key]
+        self._index = None
+        self._forget(key)
+
+    def remove_first(self, name: str) -> None:
+        """Remove the first value of a list header: the topmost Via or Route (§16.4, §16.7)."""
+        self._replace_first(name, [])
+
+    def set_first(self, name: str, value: object) -> None:
+        """Replace the first value of a list header, e.g. the topmost Via."""
+        self._replace_first(name, [str(value)])
+
+    def _replace_first(self, name: str, by: list[str]) -> None:
+        key = KEYS.get(name) or header_key(name)
+        place = self._place(key)
+        if place < 0:
+            if by:
+                self.prepend(name, by[0])
+            return
+        spelled, old = self.headers[place]
+        new = ", ".join([*by, *split_list(old)[1:]])
+        if new:
+            self.headers[place] = (spelled, new)
+            self._changed(key, old, new)
+        else:
+            del self.headers[place]
+            self._index = None
+            self._forget(key)
+
+    def _place(self, key: str) -> int:
+        for place, (name, _) in enumerate(self.headers):
+            if (KEYS.get(name) or header_key(name)) == key:
+                return place
+        return -1
+
+    def _changed(self, key: str, old: str | None, new: str) -> None:
+        """Keep the index where a single value took the place of ``old``; else drop it."""
+        index = self._index
+        if index is not None:
+            if index.get(key) == old:
+                index[key] = new
+            else:
+                self._index = None
+        self._forget(key)
+
+    def _forget(self, key: str) -> None:
+        if self._cache:
+            self._cache.pop(key, None)
+            if key == "via":
+                self._cache.pop("vias", None)
+
+    # --- meaning: each raises SipParseError where the header is missing or malformed ----------
+
+    @property
+    def via(self) -> Via:
+        """The topmost Via."""
+        value: Via | None = self._cache.get("via")
+        if value is None:
+            elements = self._elements("via")
+            if not elements:
+                raise SipParseError("no via")
+            value = self._cache["via"] = parse_via(elements[0])
+        return value
+
+    @property
+    def vias(self) -> tuple[Via, ...]:
+        """All Vias, topmost first."""
+        value: tuple[Via, ...] | None = self._cache.get("vias")
+        if value is None:
+            value = self._cache["vias"] = tuple([parse_via(e) for e in self._elements("via")])
+        return value
+
+    @property
+    def from_(self) -> NameAddr:
+        """From."""
+        value: NameAddr | None = self._cache.get("from")
+        if value is None:
+            value = self._cache["from"] = parse_name_addr(self._single("from"))
+        return value
+
+    @property
+    def to(self) -> NameAddr:
+        """To."""
+        value: NameAddr | None = self._cache.get("to")
+        if value is None:
+            value = self._cache["to"] = parse_name_addr(self._single("to"))
+        return value
+
+    @property
+    def call_id(self) -> str:
+        """Call-ID, compared byte for byte (§20.8)."""
+        return self._single("call-id")
+
+    @property
+    def cseq(self) -> CSeq:
+        """CSeq."""
+        value: CSeq | None = self._cache.get("cseq")
+        if value is None:
+            value = self._cache["cseq"] = parse_cseq(self._single("cseq"))
+        return value
+
+    @property
+    def contacts(self) -> tuple[NameAddr, ...]:
+        """The Contacts; empty for none and for ``*``."""
+        value: tuple[NameAddr, ...] | None = self._cache.get("contact")
+        if value is None:
+            elements = self._elements("contact")
+            if elements == ["*"]:
+                elements = []
+            value = self._cache["contact"] = tuple([parse_name_addr(e) for e in elements])
+        return value
+
+    @property
+    def contact_star(self) -> bool:
+        """True for ``Contact: *`` (§10.2.2)."""
+        return self._elements("contact") == ["*"]
+
+    @property
+    def routes(self) -> tuple[NameAddr, ...]:
+        """The Routes, in order."""
+        return self._addresses("route")
+
+    @property
+    def record_routes(self) -> tuple[NameAddr, ...]:
+        """The Record-Routes, in order."""
+        return self._addresses("record-route")
+
+    @property
+    def service_routes(self) -> tuple[NameAddr, ...]:
+        """The Service-Routes, in order (RFC 3608)."""
+        return self._addresses("service-route")
+
+    @property
+    def expires(self) -> int | None:
+        """Expires in seconds; None if absent."""
+        return self._number("expires")
+
+    @property
+    def min_expires(self) -> int | None:
+        """Min-Expires in seconds (§20.23); None if absent."""
+        return self._number("min-expires")
+
+    @property
+    def max_forwards(self) -> int | None:
+        """Max-Forwards (§20.22); None if absent."""
+        return self._number("max-forwards", 255)
+
+    @property
+    def retry_after_s(self) -> int | None:
+        """The seconds of Retry-After (§20.33); None if absent."""
+        if not self._values("retry-after"):
+            return None
+        return parse_retry_after(self._single("retry-after")).delay_s
+
+    # --- wire -------------------------------------------------------------------------------
+
+    def start_line(self) -> str:
+        """The first line, without CRLF."""
+        raise NotImplementedError
+
+    def to_bytes(self) -> bytes:
+        """The message as it goes over the wire; Content-Length is always there and true.
+
+        Raises UsageError where a line break hides in the start line or in a header: it would
+        smuggle in another one.
+        """
+        length = str(len(self.body))
+        stated = self._indexed().get("content-length")
+        if stated != length and stated is not None:
+            self.set("Content-Length", length)
+        tail = "" if stated is not None else f"Content-Length: {length}\r\n"
+        lines = [self.start_line(), *[f"{name}: {value}" for name, value in self.headers]]
+        joined = "".join(lines)
+        if "\r" in joined or "\n" in joined:
+            raise UsageError("a line break inside a header")
+        text = "\r\n".join(lines) + f"\r\n{tail}\r\n"
+        return text.encode("utf-8", "surrogateescape") + self.body
+
+    # --- within -----------------------------------------------------------------------------
+
+    def _indexed(self) -> Index:
+        index = self._index
+        if index is None:
+            index = {}
+            self._index = index
+            for name, value in self.headers:
+                enter(index, KEYS.get(name) or header_key(name), value)
+        return index
+
+    def _values(self, key: str) -> list[str]:
+        value = (self._index or self._indexed()).get(key)
+        if value is None:
+            return []
+        return [value] if isinstance(value, str) else value
+
+    def _elements(self, key: str) -> list[str]:
+        value = (self._index or self._indexed()).get(key)
+        if value is None:
+            return []
+        if key not in LIST_HEADERS:
+            return [value] if isinstance(value, str) else value
+        if isinstance(value, str):
+            return split_list(value)
+        return [element for line in value for element in split_list(line)]
+
+    def _single(self, key: str) -> str:
+        value = (self._index or self._indexed()).get(key)
+        if value is None:
+            raise SipParseError(f"no {key}")
+        if not isinstance(value, str):
+            raise SipParseError(f"more than one {key}")
+        return value
+
+    def _addresses(self, key: str) -> tuple[NameAddr, ...]:
+        value: tuple[NameAddr, ...] | None = self._cache.get(key)
+        if value is None:
+            value = tuple([parse_name_addr(e) for e in self._elements(key)])
+            self._cache[key] = value
+        return value
+
+    def _number(self, key: str, most: int = MAX_INTEGER) -> int | None:
+        value: int | None = self._cache.get(key)
+        if value is None and self._elements(key):
+            value = self._cache[key] = parse_integer(self._single(key), key, most)
+        return value
