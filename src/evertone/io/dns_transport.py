@@ -62,7 +62,8 @@ class DnsTransport:
                 await carry(message)
         except TimeoutError:
             pass  # the core has a time-out of its own
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, ValueError) as error:
+            # ValueError: asyncio's word for a local address of the other family
             self._failed(message, "connection closed" if _is_eof(error) else error_text(error))
 
     async def _over_udp(self, message: DnsSend) -> None:

@@ -1,0 +1,107 @@
+"""``evertone resolve`` against a name server on loopback."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from evertone.lab.name_server import NameServer
+from evertone.ui.resolve_cmd import command
+from tests.dns.bench import SOA
+from tests.dns.test_locate import GUIDE
+
+FAILOVER = """#!version:1.0.0.1
+account.1.enable = 1
+account.1.user_name = 1001
+account.1.sip_server.1.address = yealink.pbx.example
+account.1.sip_server.1.port = 0
+account.1.sip_server.1.transport_type = 3
+"""
+
+
+@pytest.fixture
+def nameserver() -> Iterator[str]:
+    """ADDRESS:PORT of a name server that holds the guide's zone, in a thread of its own."""
+    zone = NameServer(SOA + GUIDE)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+
+        def serve() -> None:
+            while (got := sock.recvfrom(4096))[0]:
+                answer = zone.answer(got[0])
+                if answer is not None:
+                    sock.sendto(answer, got[1])
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        host, port = sock.getsockname()
+        yield f"{host}:{port}"
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+            end.sendto(b"", (host, port))
+        thread.join()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "phone.cfg"
+    path.write_text(FAILOVER)
+    return path
+
+
+@pytest.mark.rule("D3")
+def test_the_hop_list_and_the_records_behind_it(nameserver: str, file: Path) -> None:
+    result = CliRunner().invoke(command, [str(file), "--dns", nameserver])
+    assert result.exit_code == 0, result.output
+    title, *hops = result.stdout.splitlines()
+    assert title == "line 1, server 1: yealink.pbx.example (DNS-NAPTR, port 0)"
+    assert [" ".join(hop.split()) for hop in hops] == [
+        "1 TCP 192.168.1.14:5060 dns, 300 s NAPTR 90/50 > SRV 0/2 > A 192.168.1.14",
+        "2 TCP 192.168.1.13:5060 dns, 400 s NAPTR 90/50 > SRV 0/1 > A 192.168.1.13",
+    ]
+
+
+@pytest.mark.rule("P1", "P4")
+def test_json_of_a_line_behind_a_proxy(nameserver: str, file: Path) -> None:
+    with file.open("a") as config:
+        config.write("account.1.outbound_proxy_enable = 1\n")
+        config.write("account.1.outbound_proxy.1.address = Server1.yealink.pbx.example\n")
+    result = CliRunner().invoke(
+        command, [str(file), "--json", "--dns", nameserver, "--bind", "127.0.0.1"]
+    )
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    (only,) = report["lists"]
+    assert (only["group"], only["server"], only["error"]) == ("proxy 1", 1, None)
+    assert only["hops"] == [
+        {
+            "index": 0,
+            "transport": "UDP",
+            "address": "192.168.1.13",
+            "port": 5060,
+            "tls_name": "",
+            "ttl_s": 400,
+            "source": "dns",
+            "why": ["A 192.168.1.13"],
+        }
+    ]
+
+
+def test_a_server_that_leads_nowhere_is_exit_code_3(nameserver: str, file: Path) -> None:
+    with file.open("a") as config:
+        config.write("account.1.sip_server.2.address = gone.example\n")
+    result = CliRunner().invoke(command, [str(file), "--dns", nameserver])
+    assert result.exit_code == 3
+    assert "no such name" in result.stdout
+    assert "TCP 192.168.1.14:5060" in result.stdout
+
+
+def test_a_name_server_that_is_none_is_wrong_usage(file: Path) -> None:
+    result = CliRunner().invoke(command, [str(file), "--dns", "ns.example"])
+    assert result.exit_code == 2
+    assert "ADDRESS:PORT" in result.output
