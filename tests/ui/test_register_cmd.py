@@ -1,0 +1,131 @@
+"""``evertone register`` against the lab's registrar on loopback sockets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from evertone.errors import EvertoneError
+from evertone.model import Target, Transport
+from evertone.phone.snapshot import LineSnapshot, LineState, PhoneSnapshot
+from evertone.ui.cli import cli
+from evertone.ui.register_cmd import landings
+from tests.ui.serving import LOOPBACK, bound, config, free_port, registrar, serving
+
+
+def register(folder: Path, *arguments: str) -> Result:
+    options = ["--bind", LOOPBACK, "--state", str(folder / "state")]
+    return CliRunner().invoke(cli, ["register", *arguments, *options])
+
+
+def test_a_line_that_registers(tmp_path: Path) -> None:
+    server = registrar()
+    port = server.listen[0].port
+    with serving(server):
+        result = register(tmp_path, config(tmp_path, port))
+    assert result.exit_code == 0
+    assert (
+        f"line 1 1001: registered with server 1 at UDP 127.0.0.1:{port} after 0." in result.stdout
+    )
+    assert not bound(server)  # a clean stop removes our bindings
+
+
+def test_keep_leaves_the_registration(tmp_path: Path) -> None:
+    server = registrar()
+    with serving(server):
+        result = register(tmp_path, config(tmp_path, server.listen[0].port), "--keep")
+    assert result.exit_code == 0
+    assert bound(server)
+
+
+@pytest.mark.rule("S5", "R2")
+def test_a_dead_primary_is_passed_at_once(tmp_path: Path) -> None:
+    server, dead = registrar("fallback"), free_port()
+    with serving(server):
+        path = config(tmp_path, dead, server.listen[0].port)
+        result = register(tmp_path, path, "--json", "--verbose")
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    assert found["registered"] is True
+    (line,) = found["lines"]
+    assert line["server"] == 2
+    assert line["target"] == f"UDP 127.0.0.1:{server.listen[0].port}"
+    assert line["took_s"] < 2.0
+    assert f"REGISTER to UDP 127.0.0.1:{dead} failed: ICMP error" in result.stderr
+
+
+def test_a_wrong_password_is_a_failure_that_is_not_shown(tmp_path: Path) -> None:
+    server = registrar()
+    with serving(server):
+        path = config(tmp_path, server.listen[0].port, password="wrong-secret")
+        result = register(tmp_path, path, "--verbose")
+    assert result.exit_code == 3
+    assert "refused" in result.stdout
+    assert "wrong-secret" not in result.output
+
+
+def test_no_server_at_all(tmp_path: Path) -> None:
+    result = register(tmp_path, config(tmp_path, free_port()), "--json")
+    assert result.exit_code == 3
+    (line,) = json.loads(result.stdout)["lines"]
+    assert line["registered"] is False
+    assert line["state"] == "unavailable"
+
+
+def test_a_file_with_no_line_in_use_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "empty.cfg"
+    path.write_text("#!version:1.0.0.1\n")
+    result = register(tmp_path, str(path))
+    assert isinstance(result.exception, EvertoneError)
+    assert "no line is in use" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [("--dns", "not-an-address", "name server"), ("--bind", "localhost", "no IP address")],
+)
+def test_options_that_are_no_addresses_are_wrong_usage(
+    tmp_path: Path, option: str, value: str, says: str
+) -> None:
+    path = config(tmp_path, free_port())
+    result = CliRunner().invoke(cli, ["register", path, option, value])
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+# --- when a line counts as settled ------------------------------------------------------------
+
+
+def phone(state: LineState, *, attempts: int = 0, timers: tuple[str, ...] = ()) -> PhoneSnapshot:
+    target = Target("192.0.2.1", 5060, Transport.UDP)
+    line = LineSnapshot(1, "1001", state, 1, target, 12.0, None, "no answer", ())
+    return PhoneSnapshot(
+        at=13.0, lines=(line,), calls=(), flows=(), timers=tuple((t, 14.0) for t in timers),
+        attempts=attempts, transactions=0, lingering=0, stopped=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("view", "took_s"),
+    [
+        (phone(LineState.REGISTERED, attempts=1), 2.0),
+        (phone(LineState.REGISTERING), None),
+        (phone(LineState.OFF), None),
+        (phone(LineState.FAILED), 2.0),
+        (phone(LineState.REFUSED, timers=("engine 1",)), 2.0),
+        (phone(LineState.FAILED, attempts=1), None),  # the other server is being tried
+        (phone(LineState.FAILED, timers=("locator",)), None),  # its name is being asked for
+    ],
+)
+def test_a_failure_counts_only_when_nothing_is_under_way(
+    view: PhoneSnapshot, took_s: float | None
+) -> None:
+    assert [landing.took_s for landing in landings(view, 10.0)] == [took_s]
+
+
+def test_a_line_that_is_still_trying_is_said_to_be() -> None:
+    (landing,) = landings(phone(LineState.REGISTERING), 10.0)
+    assert str(landing).startswith("line 1 1001: still registering")
