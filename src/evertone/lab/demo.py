@@ -55,6 +55,11 @@ class Verdict:
     gap_text: str
 
     @property
+    def served(self) -> bool:
+        """False if service never came back."""
+        return self.gap_s != float("inf")
+
+    @property
     def held(self) -> bool:
         """True if the phone did all that the guide says."""
         return all(claim.held for claim in self.claims)

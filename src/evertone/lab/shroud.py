@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from evertone.flows import (
     Announce,
@@ -29,6 +30,8 @@ from evertone.lab.record import Endpoint, Packet, Record
 from evertone.model import Cause, Target
 
 __all__ = ["Shroud"]
+
+T = TypeVar("T")
 
 MAX_HELD = 2000
 
@@ -64,7 +67,13 @@ class Shroud:
         self._count = 0
         self._base = 0
         self._last = 0
-        self._now = 0.0
+
+    def use(self, verb: Callable[[float], T], now: float) -> T:
+        """Call a verb of the node's user; what follows from it is in :meth:`effects`."""
+        result = verb(now)
+        if not self.faults.frozen:
+            self._drain(now)
+        return result
 
     # --- faults -----------------------------------------------------------------------------
 
@@ -83,6 +92,13 @@ class Shroud:
         self._later.clear()
         for flow in lost:
             self.node.receive(FlowClosed(flow, Cause.RESET, "the process ended"), now)
+        self._drain(now)
+
+    def drop_flows(self, now: float) -> None:
+        """The node restarts: its flows are closed, by it and for it."""
+        for flow in list(self._flows):
+            self.node.receive(FlowClosed(flow, Cause.RESET, "the process ended"), now)
+            self._let_out(CloseFlow(flow), now)
         self._drain(now)
 
     # --- the five verbs ---------------------------------------------------------------------
@@ -115,8 +131,6 @@ class Shroud:
 
     def effects(self) -> list[Effect]:
         """What leaves the host."""
-        if not self.faults.frozen:
-            self._drain(self._now)
         out, self._out = self._out, []
         return out
 
@@ -165,7 +179,6 @@ class Shroud:
     # --- outward ----------------------------------------------------------------------------
 
     def _drain(self, now: float) -> None:
-        self._now = now
         for effect in self.node.effects():
             self._let_out(effect, now)
 
