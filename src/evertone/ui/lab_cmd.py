@@ -16,7 +16,14 @@ import click
 from evertone.errors import EvertoneError, ScenarioError
 from evertone.lab.faults import FAULTS, parse_fault
 from evertone.lab.record import Packet, Record, Remark
-from evertone.lab.scenario import DEFAULT_SCENARIO, Scenario, load_scenario, parse_scenario
+from evertone.lab.scenario import (
+    DEFAULT_SCENARIO,
+    NameServerSpec,
+    Scenario,
+    ServerSpec,
+    load_scenario,
+    parse_scenario,
+)
 from evertone.lab.serve import LabTls, LoopbackStage
 from evertone.lab.sip_server import SipServer
 from evertone.lab.stage import put_on_stage
@@ -39,6 +46,10 @@ _COMMANDS = {
 }
 
 
+def _stations(scenario: Scenario) -> list[ServerSpec | NameServerSpec]:
+    return [*scenario.servers, *scenario.name_servers]
+
+
 class _Lab:
     """The lab while it runs: what it prints, and what is typed."""
 
@@ -47,7 +58,7 @@ class _Lab:
         self.done = asyncio.Event()
         self._json = as_json
         self._started = stage.now
-        names = {s.address: s.name for s in (*scenario.servers, *scenario.name_servers)}
+        names = {s.address: s.name for s in _stations(scenario)}
         self._names = names
         self._teller = PacketTeller(names)
         self._servers: dict[str, SipServer] = {}
@@ -135,7 +146,7 @@ class _Lab:
 
 def _scripted(path: Path) -> list[tuple[float, str]]:
     """``SECONDS COMMAND`` per line. ScenarioError names file and line."""
-    timed = []
+    timed: list[tuple[float, str]] = []
     for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -204,7 +215,7 @@ def _moved(scenario: Scenario, bind: str) -> Scenario:
     first, _, last = bind.rpartition(".")
     if not last.isdigit():
         raise ScenarioError(f"--bind {bind}: an IPv4 address that the first server gets")
-    stations = [*scenario.servers, *scenario.name_servers]
+    stations = _stations(scenario)
     if int(last) + len(stations) > 255:
         raise ScenarioError(f"--bind {bind}: no room for {len(stations)} addresses after it")
     new = {s.address: f"{first}.{int(last) + i}" for i, s in enumerate(stations)}
@@ -259,7 +270,7 @@ Typed while it runs: silence primary · refuse primary for 30 · answer primary 
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Lines of SECONDS COMMAND, obeyed at their time.",
 )
-@click.option("--bind", type=ADDRESS, default="", help="First address; the others follow it.")
+@click.option("--bind", type=ADDRESS, help="The first server's address; the others follow it.")
 @click.option("--no-tls", is_flag=True, help="Leave the TLS ports out.")
 @click.option(
     "--ca",
@@ -272,7 +283,7 @@ Typed while it runs: silence primary · refuse primary for 30 · answer primary 
 def command(
     file: Path | None,
     script: Path | None,
-    bind: str,
+    bind: str | None,
     no_tls: bool,
     ca: Path | None,
     seconds: float | None,
