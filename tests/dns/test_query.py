@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evertone.dns.codec import decode, encode_query, message_id
+from evertone.dns.codec import decode, message_id
 from evertone.dns.query import Answered, Patience, Query
 from evertone.dns.records import Address, Answer, AnswerKind, Question, RrType, Srv
 from evertone.errors import DnsError
@@ -256,11 +256,6 @@ def test_a_message_of_many_records_is_cut() -> None:
     asked.receive(reply(asked.last.data, *lines))
     assert asked.answer is not None
     assert len(asked.answer.records) == 128
-
-
-def test_a_name_that_is_none_is_refused() -> None:
-    with pytest.raises(DnsError):
-        encode_query(1, Question.of("a..b", RrType.A))
 
 
 # --- what there is not --------------------------------------------------------------------------
