@@ -11,7 +11,15 @@ import pytest
 
 from evertone.errors import UsageError
 from evertone.events import Event, Warned
-from evertone.flows import Announce, FlowFailed, OpenFlow, ShellInput
+from evertone.flows import (
+    Announce,
+    DnsReceived,
+    DnsSend,
+    FlowFailed,
+    Nameserver,
+    OpenFlow,
+    ShellInput,
+)
 from evertone.io.driver import STOP_S, Driver, Listen
 from evertone.model import Target, Transport
 from tests.io.nodes import PATIENCE_S, Echo, Recorder, run
@@ -181,6 +189,22 @@ def test_after_close_the_node_hears_nothing() -> None:
         driver.do(lambda now: node.open(Target(LOOPBACK, 9, Transport.UDP)))
         await asyncio.sleep(0)
         assert node.inputs == []
+
+    run(body)
+
+
+@pytest.mark.rule("D16")
+def test_dns_messages_go_to_the_name_server_and_back() -> None:
+    async def body() -> None:
+        node, question = Recorder(), b"\x12\x34 a question"
+        async with (
+            Driver(Echo(), listen=[Listen(LOOPBACK, 0)]) as peer,
+            Driver(node, bind=LOOPBACK) as driver,
+        ):
+            nameserver = Nameserver(LOOPBACK, peer.listening[0].port)
+            driver.do(lambda now: node.push(DnsSend(nameserver, question)))
+            assert await driver.until(lambda: bool(node.inputs), PATIENCE_S)
+            assert node.inputs == [DnsReceived(nameserver, question)]
 
     run(body)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -206,6 +207,20 @@ def test_a_message_that_no_datagram_can_carry_is_dropped_and_said_so() -> None:
             driver.do(lambda now: node.send(flow.flow, b"x" * 70_000))
             assert "70000 bytes" in seen[0].reason
             assert not node.unreachable()
+
+    run(body)
+
+
+def test_a_local_error_does_not_keep_the_loop_spinning() -> None:
+    async def body() -> None:
+        node = Recorder()
+        async with Driver(node) as driver:
+            flow = opened(driver, node, Target("127.0.0.1", 5060, Transport.UDP))
+            # more than UDP carries, but not more than its length field: the kernel queues that
+            driver.do(lambda now: node.send(flow.flow, b"x" * 65_520))
+            begin = time.process_time()
+            await asyncio.sleep(0.1)
+            assert time.process_time() - begin < 0.05
 
     run(body)
 

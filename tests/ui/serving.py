@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,17 +23,18 @@ DOMAIN = "example.com"
 PASSWORD = "let-me-in"
 
 
-def free_port() -> int:
-    """A UDP port that was free a moment ago."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
+    """A port that was free a moment ago."""
+    with socket.socket(socket.AF_INET, kind) as sock:
         sock.bind((LOOPBACK, 0))
         return int(sock.getsockname()[1])
 
 
-def registrar(name: str = "primary", *, port: int = 0, password: str = PASSWORD) -> SipServer:
+def registrar(name: str = "primary", transport: Transport = Transport.UDP) -> SipServer:
     """A registrar and proxy with digest for users 1001 and 1002."""
-    place = Target(LOOPBACK, port or free_port(), Transport.UDP)
-    users = {"1001": password, "1002": password}
+    kind = socket.SOCK_STREAM if transport.reliable else socket.SOCK_DGRAM
+    place = Target(LOOPBACK, free_port(kind), transport)
+    users = {"1001": PASSWORD, "1002": PASSWORD}
     domains = (DOMAIN, LOOPBACK)
     return SipServer(name, [place], domains, users, RegistrationStore(), random.Random(1))
 
@@ -43,7 +45,7 @@ def bound(server: SipServer, user: str = "1001") -> bool:
 
 
 @contextlib.contextmanager
-def serving(*servers: SipServer) -> Iterator[None]:
+def serving(*servers: SipServer, tls: ssl.SSLContext | None = None) -> Iterator[None]:
     """Run the servers on a thread of their own while the block lasts."""
     loop = asyncio.new_event_loop()
     ready, over = threading.Event(), asyncio.Event()
@@ -52,7 +54,7 @@ def serving(*servers: SipServer) -> Iterator[None]:
         async with contextlib.AsyncExitStack() as stack:
             for server in servers:
                 places = [Listen(t.address, t.port, t.transport) for t in server.listen]
-                await stack.enter_async_context(Driver(server, listen=places))
+                await stack.enter_async_context(Driver(server, listen=places, server_tls=tls))
             ready.set()
             await over.wait()
 

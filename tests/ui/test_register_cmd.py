@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+import trustme
 from click.testing import CliRunner, Result
 
 from evertone.errors import EvertoneError
+from evertone.io.tls import server_tls
 from evertone.model import Target, Transport
 from evertone.phone.snapshot import LineSnapshot, LineState, PhoneSnapshot
 from evertone.ui.cli import cli
@@ -39,6 +41,36 @@ def test_keep_leaves_the_registration(tmp_path: Path) -> None:
         result = register(tmp_path, config(tmp_path, server.listen[0].port), "--keep")
     assert result.exit_code == 0
     assert bound(server)
+
+
+def test_over_tcp(tmp_path: Path) -> None:
+    server = registrar(transport=Transport.TCP)
+    with serving(server):
+        path = config(
+            tmp_path, server.listen[0].port, extra="account.1.sip_server.1.transport_type = 1"
+        )
+        result = register(tmp_path, path)
+    assert result.exit_code == 0, result.output
+    assert f"at {server.listen[0]}" in result.stdout
+
+
+@pytest.mark.parametrize(("issued_to", "exit_code"), [(LOOPBACK, 0), ("192.0.2.1", 3)])
+def test_over_tls_the_certificate_decides(tmp_path: Path, issued_to: str, exit_code: int) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    own = authority.issue_cert(issued_to).private_key_and_cert_chain_pem
+    own.write_to_path(tmp_path / "server.pem")
+    server = registrar(transport=Transport.TLS)
+    settings = [
+        "account.1.sip_server.1.transport_type = 2",
+        "static.security.ca_cert = 1",
+        f"static.trusted_certificates.url = {tmp_path / 'ca.pem'}",
+    ]
+    with serving(server, tls=server_tls(str(tmp_path / "server.pem"))):
+        path = config(tmp_path, server.listen[0].port, extra="\n".join(settings))
+        result = register(tmp_path, path)
+    assert result.exit_code == exit_code, result.output
+    assert ("wrong certificate" in result.stdout) is (exit_code != 0)
 
 
 @pytest.mark.rule("S5", "R2")

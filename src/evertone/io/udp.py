@@ -226,21 +226,22 @@ class _Endpoint:
         self.peers.clear()
 
     def _readable(self) -> None:
-        for _ in range(_PER_WAKE_UP):
+        for number in range(_PER_WAKE_UP):
             if self._socket.fileno() < 0:
                 return  # closed by what an earlier datagram caused
             try:
                 size, source = self._socket.recvfrom_into(self._buffer)
-            except (BlockingIOError, InterruptedError):
-                break
+            except BlockingIOError:
+                if number == 0:  # woken, but not by a datagram
+                    self._read_errors()
+                return
             except OSError:
-                # the pending error of some datagram: which one, the queue says below
-                break
+                self._read_errors()  # of some datagram: of which one, the queue says
+                continue
             if size > self._max_bytes:
                 self._host.warn(f"datagram over {self._max_bytes} bytes from {source[0]} dropped")
                 continue
             self._owner.datagram(self, source, bytes(memoryview(self._buffer)[:size]))
-        self._read_errors()
 
     def _read_errors(self) -> None:
         if not _HAS_ERROR_QUEUE:

@@ -118,7 +118,14 @@ class CallReport:
                 self.tried[-1]["outcome"] = printable(f"{event.code or ''} {event.reason}".strip())
 
 
-@click.command("call")
+@click.command(
+    "call",
+    epilog="""\b
+Examples:
+  evertone call phone.cfg 1002
+  evertone call common.cfg phone.cfg 1002 --line 2 --seconds 10
+  evertone call phone.cfg sip:bob@example.com --json""",
+)
 @files_argument
 @click.argument("number")
 @click.option(
@@ -167,15 +174,9 @@ def command(
     INVITE starts at once, beside the registration of its line, and walks the servers as the
     settings say; the events are told on stderr as they happen, the result comes on stdout.
 
-    \b
-    Examples:
-      evertone call phone.cfg 1002
-      evertone call common.cfg phone.cfg 1002 --line 2 --seconds 10
-      evertone call phone.cfg sip:bob@example.com --json
-
     Exit codes: 0 the call was answered, 1 wrong settings or a port in use, 2 wrong usage,
     3 it was not answered.
-    """  # noqa: D301 - click wants the backspace
+    """
     setup = _one_line(prepare(files, dns, bind, state), line)
     body = functools.partial(
         _call, number=number, seconds=seconds, timeout_s=timeout_s, verbose=verbose

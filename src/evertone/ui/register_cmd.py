@@ -86,7 +86,14 @@ def landings(phone: PhoneSnapshot, started_at: float) -> tuple[Landing, ...]:
     return tuple(found)
 
 
-@click.command("register")
+@click.command(
+    "register",
+    epilog="""\b
+Examples:
+  evertone register phone.cfg
+  evertone register phone.cfg --verbose       see each server that is tried, and why
+  evertone register phone.cfg --dns 127.0.0.1:5353 --json""",
+)
 @files_argument
 @click.option("--keep", is_flag=True, help="Leave the registrations to run out by themselves.")
 @click.option(
@@ -117,15 +124,9 @@ def command(
     of 3 retries, expect 7.5 seconds before the next target is tried. Afterwards the
     registrations are removed again, unless --keep is given.
 
-    \b
-    Examples:
-      evertone register phone.cfg
-      evertone register phone.cfg --verbose       see each server that is tried, and why
-      evertone register phone.cfg --dns 127.0.0.1:5353 --json
-
     Exit codes: 0 all lines are registered, 1 wrong settings or a port in use, 2 wrong usage,
     3 not all lines are registered.
-    """  # noqa: D301 - click wants the backspace
+    """
     setup = prepare(files, dns, bind, state)
     body = functools.partial(_register, timeout_s=timeout_s, verbose=verbose)
     found = run_session(setup, body, keep=keep)

@@ -25,7 +25,14 @@ __all__ = ["command"]
 _REDRAW_S = 1.0
 
 
-@click.command("run")
+@click.command(
+    "run",
+    epilog="""\b
+Examples:
+  evertone run phone.cfg
+  evertone run common.cfg phone.cfg --answer --events events.jsonl
+  evertone run phone.cfg --dns 127.0.0.1:5353 --bind 127.0.0.1""",
+)
 @files_argument
 @click.option(
     "--events",
@@ -56,14 +63,8 @@ def command(
     A later FILE is laid over the earlier ones. When stopped the phone removes its registrations;
     that takes 5 seconds at most, whether or not a server answers. A second Ctrl-C ends at once.
 
-    \b
-    Examples:
-      evertone run phone.cfg
-      evertone run common.cfg phone.cfg --answer --events events.jsonl
-      evertone run phone.cfg --dns 127.0.0.1:5353 --bind 127.0.0.1
-
     Exit codes: 0 stopped, 1 wrong settings or a port in use, 2 wrong usage.
-    """  # noqa: D301 - click wants the backspace
+    """
     setup = prepare(files, dns, bind, state)
     with _events_file(events_path) as events_file:
         body = functools.partial(_run, as_json=as_json, events_file=events_file)
