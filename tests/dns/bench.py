@@ -6,6 +6,7 @@ import heapq
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from evertone.config.settings import DnsSettings
 from evertone.dns.codec import decode
@@ -142,14 +143,14 @@ class Bench:
         heapq.heappush(self._queue, (self.now + self.delay_s, self._count, event))
 
 
-def bench(zone: str = "", **settings: object) -> Bench:
+def bench(zone: str = "", **settings: Any) -> Bench:
     """A bench with one name server. ``settings`` are the bench's own fields."""
-    return Bench({NS1: NameServer(SOA + zone)}, **settings)  # type: ignore[arg-type]
+    return Bench({NS1: NameServer(SOA + zone)}, **settings)
 
 
-def where(address: str = "sip.example", **fields: object) -> Where:
+def where(address: str = "sip.example", **fields: Any) -> Where:
     """A server to locate: by default type DNS-NAPTR with port 0."""
-    return Where(Group.SERVER1, address, **fields)  # type: ignore[arg-type]
+    return Where(Group.SERVER1, address, **fields)
 
 
 def targets(hops: tuple[Hop, ...]) -> list[str]:

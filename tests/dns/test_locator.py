@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from evertone.config.settings import DnsSettings, StaticA, StaticNaptr, StaticSrv
@@ -22,7 +24,7 @@ _sip._udp.sip.example. 100 IN SRV 2 1 5060 two.sip.example.
 BOTH = ["UDP 192.0.2.1:5060", "UDP 192.0.2.2:5060"]
 
 
-def plain(b: Bench, **fields: object) -> list[str]:
+def plain(b: Bench, **fields: Any) -> list[str]:
     """Targets of the name with a port, so that one A question is all there is."""
     return targets(b.hops(where(port=5060, **fields)))
 
@@ -261,6 +263,15 @@ def test_a_static_answer_is_held_for_its_ttl_then_the_order_runs_again() -> None
     assert b.questions() == []
     b.now = 101.0
     assert plain(b) == ["UDP 192.0.2.9:5060"]
+
+
+@pytest.mark.rule("D13")
+@pytest.mark.parametrize("seed", range(4))
+def test_several_static_addresses_of_one_name_are_targets_in_their_order(seed: int) -> None:
+    ips = [f"192.0.2.{i}" for i in (5, 1, 9, 3)]
+    static = tuple(StaticA("sip.example", ip) for ip in ips)
+    b = bench(settings=DnsSettings(static_a=static), seed=seed)
+    assert plain(b) == [f"UDP {ip}:5060" for ip in ips]
 
 
 @pytest.mark.rule("D13")

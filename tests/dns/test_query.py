@@ -324,6 +324,14 @@ def test_a_chain_to_nothing() -> None:
     assert asked.answer == Answer(A, AnswerKind.NO_NAME, ttl_s=40.0)
 
 
+def test_a_chain_that_the_name_server_itself_finished_is_not_asked_on() -> None:
+    asked = Asked()
+    alias = "sip.example. 40 IN CNAME b.example."
+    asked.receive(reply(asked.last.data, alias, authority=(SOA,)))  # RFC 2308 §2.2: no data
+    assert asked.answer == Answer(A, AnswerKind.NO_DATA, ttl_s=40.0)
+    assert len(asked.sends) == 1
+
+
 @pytest.mark.parametrize("names", [["sip"], ["sip", "b"], ["sip", "b", "c", "d"]])
 def test_a_circle_in_one_answer_ends_the_question(names: list[str]) -> None:
     asked = Asked()
@@ -371,6 +379,28 @@ def test_of_the_additional_section_only_what_the_answer_points_to() -> None:
     assert [(str(x.question), x.ttl_s, len(x.records)) for x in asked.answer.extra] == [
         ("A one.example", 100.0, 2),
         ("AAAA one.example", 100.0, 1),
+    ]
+
+
+@pytest.mark.rule("D12")
+def test_a_naptr_points_to_srv_records_and_these_to_addresses() -> None:
+    asked = Asked(Question.of("sip.example", RrType.NAPTR))
+    asked.receive(
+        reply(
+            asked.last.data,
+            'sip.example. 300 IN NAPTR 1 1 "s" "SIP+D2U" "" _sip._udp.sip.example.',
+            additional=(
+                "one.example. 200 IN A 192.0.2.1",
+                "_sip._udp.sip.example. 300 IN SRV 1 2 5060 one.example.",
+                "_sip._tcp.sip.example. 300 IN SRV 1 2 5060 bank.example.",
+                "bank.example. 100 IN A 192.0.2.66",
+            ),
+        )
+    )
+    assert asked.answer is not None
+    assert [str(x.question) for x in asked.answer.extra] == [
+        "A one.example",
+        "SRV _sip._udp.sip.example",
     ]
 
 

@@ -67,3 +67,22 @@ def test_known_asks_nobody_and_takes_static_first() -> None:
     assert sources.known(other, 0.0).records == ()
     sources.put(Answer(other, AnswerKind.RECORDS, (DNS,), 10.0), 0.0, with_extra=False)
     assert sources.known(other, 20.0).records == (DNS,)
+
+
+@pytest.mark.rule("D14")
+def test_a_stale_answer_serves_30_s_before_dns_is_asked_again() -> None:
+    sources = Sources(DnsSettings(), has_nameservers=True)
+    sources.put(KINDS["records"], 0.0, with_extra=False)
+    entry = sources.put(KINDS["failed"], 200.0, with_extra=False)
+    found = sources.find(A, where(), 210.0)
+    assert found is not None
+    assert found.valid_until == 240.0  # RFC 8767 §4
+    assert sources.find(A, where(), entry.expires_at) is None
+
+
+@pytest.mark.rule("D14")
+def test_without_name_servers_nothing_known_is_a_failure_that_says_so() -> None:
+    found = Sources(DnsSettings(), has_nameservers=False).find(A, where(), 5.0)
+    assert found is not None
+    assert found.unanswered
+    assert "no name server" in found.text

@@ -43,10 +43,6 @@ class _Inquiry:
     now: float
     said: CacheEntry | None
 
-    @property
-    def kind(self) -> AnswerKind | None:
-        return self.said.answer.kind if self.said is not None else None
-
 
 class Sources:
     """Cache and static records of a phone, consulted in the order that a line wants."""
@@ -109,7 +105,7 @@ class Sources:
 
     def _cached(self, inquiry: _Inquiry) -> Found | None:
         said, where = inquiry.said, inquiry.where
-        if said is not None and inquiry.kind is AnswerKind.RECORDS:
+        if said is not None and said.answer.kind is AnswerKind.RECORDS:
             # D12: without a cache a list serves one request
             until = said.expires_at if where.dns_cache_type else inquiry.now
             return _found(said.answer, until)
@@ -128,11 +124,9 @@ class Sources:
         return Found(answer.records, answer.ttl_s, until, HopSource.STATIC)
 
     def _stale(self, inquiry: _Inquiry) -> Found | None:
-        if inquiry.kind not in (None, AnswerKind.FAILED):
-            return None  # DNS did answer: that there is nothing
         entry = self.cache.stale(inquiry.question, inquiry.now)
         if entry is None or entry.answer.kind is not AnswerKind.RECORDS:
-            return None
+            return None  # nothing known, or the last that DNS said is that there is nothing
         found = _found(entry.answer, inquiry.now + _STALE_S)
         return replace(found, source=HopSource.STALE)
 
