@@ -81,9 +81,10 @@ def test_the_report_names_each_server_tried_and_who_answered() -> None:
     assert str(report) == "answered after 8.000 s through server 2 at UDP 192.0.2.2:5060"
 
 
-def test_a_call_that_is_refused_says_by_what() -> None:
+@pytest.mark.parametrize("reason", ["Busy\x1b Here", "486 Busy\x1b Here"])
+def test_a_call_that_is_refused_says_by_what(reason: str) -> None:
     report = CallReport(0.0)
-    for event in (sent(0.0, FIRST), changed(0.2, "ended", code=486, reason="Busy\x1b Here")):
+    for event in (sent(0.0, FIRST), changed(0.2, "ended", code=486, reason=reason)):
         report(event)
     assert report.decided
     assert not report.answered

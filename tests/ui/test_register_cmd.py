@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from evertone.io.tls import server_tls
 from evertone.model import Target, Transport
 from evertone.phone.snapshot import LineSnapshot, LineState, PhoneSnapshot
 from evertone.ui.cli import cli
-from evertone.ui.register_cmd import landings
+from evertone.ui.register_cmd import Watch
 from tests.ui.serving import LOOPBACK, bound, config, free_port, registrar, serving
 
 
@@ -143,7 +144,7 @@ def phone(state: LineState, *, attempts: int = 0, timers: tuple[str, ...] = ()) 
 @pytest.mark.parametrize(
     ("view", "took_s"),
     [
-        (phone(LineState.REGISTERED, attempts=1), 2.0),
+        (phone(LineState.REGISTERED, attempts=1), 3.0),
         (phone(LineState.REGISTERING), None),
         (phone(LineState.OFF), None),
         (phone(LineState.FAILED), 2.0),
@@ -155,9 +156,24 @@ def phone(state: LineState, *, attempts: int = 0, timers: tuple[str, ...] = ()) 
 def test_a_failure_counts_only_when_nothing_is_under_way(
     view: PhoneSnapshot, took_s: float | None
 ) -> None:
-    assert [landing.took_s for landing in landings(view, 10.0)] == [took_s]
+    assert [landing.took_s for landing in Watch(10.0).look(view)] == [took_s]
+
+
+@pytest.mark.rule("F1")
+def test_a_line_has_landed_when_a_server_serves_it_and_not_before() -> None:
+    watch = Watch(10.0)
+    looks = [
+        (12.0, LineState.REGISTERING, None),
+        (17.5, LineState.REGISTERED, 7.5),
+        (18.0, LineState.REGISTERED, 7.5),
+        (19.0, LineState.REGISTERING, None),
+        (20.0, LineState.REGISTERED, 10.0),
+    ]
+    for at, state, took_s in looks:
+        (landing,) = watch.look(dataclasses.replace(phone(state), at=at))
+        assert landing.took_s == took_s
 
 
 def test_a_line_that_is_still_trying_is_said_to_be() -> None:
-    (landing,) = landings(phone(LineState.REGISTERING), 10.0)
+    (landing,) = Watch(10.0).look(phone(LineState.REGISTERING))
     assert str(landing).startswith("line 1 1001: still registering")

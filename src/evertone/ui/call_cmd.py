@@ -86,8 +86,11 @@ class CallReport:
             return f"answered after {self.answered_s:.3f} s through {self._place()}"
         if self.ended_s is None:
             return "not answered in time"
-        why = " ".join(part for part in (str(self.code or ""), self.why) if part)
-        return printable(f"not answered: {why or 'the call ended'}")
+        return f"not answered: {self._end() or 'the call ended'}"
+
+    def _end(self) -> str:
+        code = str(self.code or "")
+        return printable(self.why if self.why.startswith(code) else f"{code} {self.why}")
 
     def _place(self) -> str:
         return f"server {self.server} at {self.target}" if self.target else "no server"
@@ -115,7 +118,7 @@ class CallReport:
             self.ended_s = event.at - self.began_at
             self.code, self.why = event.code, event.reason
             if self.tried and self.tried[-1]["outcome"] is None:
-                self.tried[-1]["outcome"] = printable(f"{event.code or ''} {event.reason}".strip())
+                self.tried[-1]["outcome"] = self._end()
 
 
 @click.command(

@@ -24,7 +24,7 @@ from evertone.ui.options import (
 )
 from evertone.ui.session import Session, run_session
 
-__all__ = ["Landing", "command", "landings"]
+__all__ = ["Landing", "Watch", "command"]
 
 _FAILED = (LineState.FAILED, LineState.REFUSED)
 
@@ -72,18 +72,33 @@ class Landing:
         return printable(text)
 
 
-def landings(phone: PhoneSnapshot, started_at: float) -> tuple[Landing, ...]:
-    """How the lines have fared so far.
+class Watch:
+    """Watches the lines land; show it every snapshot. ``started_at`` is on the phone's clock.
 
-    A line that failed has settled only when the phone has nothing more under way: in between
-    one server and the next it looks failed, too.
+    A line is registered when a server *serves* it: registered with the fallback server, but
+    still waiting for the working one (F1), it has not landed. And it has failed only when the
+    phone has nothing more under way: in between one server and the next it looks failed, too.
     """
-    busy = phone.attempts > 0 or any(name == TimerKind.LOCATOR for name, _ in phone.timers)
-    found = []
-    for line in phone.lines:
-        settled = line.state is LineState.REGISTERED or (line.state in _FAILED and not busy)
-        found.append(Landing(line, line.since - started_at if settled else None))
-    return tuple(found)
+
+    def __init__(self, started_at: float) -> None:
+        self._started_at = started_at
+        self._landed_at: dict[int, float] = {}
+
+    def look(self, phone: PhoneSnapshot) -> tuple[Landing, ...]:
+        """How the lines have fared so far."""
+        busy = phone.attempts > 0 or any(name == TimerKind.LOCATOR for name, _ in phone.timers)
+        for line in phone.lines:
+            if line.state is LineState.REGISTERED:
+                self._landed_at.setdefault(line.line, phone.at)
+            elif line.state in _FAILED and not busy:
+                self._landed_at[line.line] = line.since
+            else:
+                self._landed_at.pop(line.line, None)
+        return tuple(Landing(line, self._took_s(line.line)) for line in phone.lines)
+
+    def _took_s(self, line: int) -> float | None:
+        at = self._landed_at.get(line)
+        return None if at is None else at - self._started_at
 
 
 @click.command(
@@ -148,11 +163,11 @@ async def _register(session: Session, *, timeout_s: float, verbose: bool) -> tup
         click.echo(event_line(event, session.driver.wall(event.at)), err=True)
 
     def settled() -> bool:
-        found = landings(session.snapshot(), session.started_at)
-        return all(landing.took_s is not None for landing in found)
+        return all(landing.took_s is not None for landing in watch.look(session.snapshot()))
 
     if verbose:
         session.listeners.append(tell)
     session.start()
+    watch = Watch(session.started_at)
     await session.driver.until(settled, timeout_s)
-    return landings(session.snapshot(), session.started_at)
+    return watch.look(session.snapshot())
