@@ -147,7 +147,8 @@ class NameServer:
     ) -> bytes:
         limit = 65535 if tcp else max(request.payload, _UDP_SIZE)
         try:
-            return response.to_wire(max_size=limit)
+            # in the order of the zone: a shuffle would not repeat with the seed
+            return response.to_wire(max_size=limit, want_shuffle=False)
         except dns.exception.TooBig:
             for section in (response.answer, response.authority, response.additional):
                 section.clear()

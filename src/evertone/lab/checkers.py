@@ -1,0 +1,200 @@
+"""The invariants that hold in every world, as functions: each returns its violations in words.
+
+They look at events, packets and snapshots only, never into a phone, and know no faults: the
+test that plays a world says what was reachable and since when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from evertone.config.settings import LineSettings
+from evertone.events import CallChanged
+from evertone.lab.record import Endpoint, Record
+from evertone.lab.registrations import Binding
+from evertone.lab.wire import Wire
+from evertone.phone.snapshot import LineState, PhoneSnapshot
+from evertone.schedule import SipTimers, give_up_s
+
+__all__ = [
+    "Home",
+    "at_rest",
+    "call_bound_s",
+    "calls_in_time",
+    "home_bound_s",
+    "is_home",
+    "one_ring_per_invite",
+    "only_allowed_targets",
+    "same_trace",
+]
+
+_SLACK_S = 1.0  # the network's own time: round trips, challenges
+_SETTLED = frozenset({"ringing", "established"})
+
+
+# --- 1: a call can be placed in time -----------------------------------------------------------
+
+
+def call_bound_s(line: LineSettings, hops: Mapping[int, int], timers: SipTimers) -> float:
+    """The longest that a call may wait for a server that is reachable, in seconds.
+
+    ``hops`` is the number of targets by registrar. Every other target is tried first and
+    costs S1's time: of the INVITE, and of a REGISTER before it where one is asked for (B9,
+    F3). The last one is reachable and costs nothing.
+    """
+    total = 0.0
+    for registrar in line.registrars():
+        server = line.server(registrar)
+        cost = give_up_s("INVITE", server.invite_retry_counts, timers)
+        if line.successive or server.register_on_enable:
+            cost += give_up_s("REGISTER", server.retry_counts, timers)
+        total += hops.get(registrar, 1) * cost
+    return total + _SLACK_S
+
+
+def calls_in_time(record: Record, node: str, bound_s: float) -> list[str]:
+    """1: each call that ``node`` placed rang or stood within ``bound_s`` seconds.
+
+    For worlds in which some server is reachable throughout and the callee answers. Calls
+    that the user ended before are left out.
+    """
+    begun: dict[str, float] = {}
+    settled: dict[str, float] = {}
+    ended: dict[str, CallChanged] = {}
+    for event in record.events_of(node):
+        if not isinstance(event, CallChanged) or event.direction != "out":
+            continue
+        begun.setdefault(event.call, event.at)
+        if event.state in _SETTLED:
+            settled.setdefault(event.call, event.at)
+        elif event.state == "ended":
+            ended.setdefault(event.call, event)
+    found = []
+    for call, at in begun.items():
+        if call in settled:
+            took_s = settled[call] - at
+            if took_s > bound_s:
+                found.append(f"{node}: {call} took {took_s:.3f} s, {bound_s:.3f} s are allowed")
+        elif call not in ended:
+            found.append(f"{node}: {call} of {at:.3f} s came to nothing")
+        elif ended[call].at - at > bound_s or ended[call].code:
+            found.append(f"{node}: {call} ended without an answer: {ended[call].reason}")
+    return found
+
+
+# --- 2: nothing to excluded targets ------------------------------------------------------------
+
+
+def only_allowed_targets(
+    record: Record, own: Collection[str], allowed: Collection[Endpoint]
+) -> list[str]:
+    """2: what left the addresses ``own`` went to ``allowed`` (address, port) only."""
+    seen = {p.target for p in record.packets if p.source[0] in own and p.kind != "DNS"}
+    return [f"sent to {address}:{port}" for address, port in sorted(seen - set(allowed))]
+
+
+# --- 3: nothing is left over -------------------------------------------------------------------
+
+
+def at_rest(snapshot: PhoneSnapshot, bindings: Iterable[Binding], *, both_serve: bool) -> list[str]:
+    """3: of a phone that has been idle for more than 5 minutes (A8), nothing is left over.
+
+    ``bindings`` are ours on every reachable server; ``both_serve``: a line may have them on
+    both (concurrent registration, F1).
+    """
+    found = [f"call {call.call} is {call.state}" for call in snapshot.calls]
+    if snapshot.attempts:
+        found.append(f"{snapshot.attempts} attempts in flight")
+    if snapshot.transactions or snapshot.lingering:
+        found.append(f"{snapshot.transactions} + {snapshot.lingering} transactions")
+    for flow in snapshot.flows:
+        others = [holder for holder in flow.holders if not holder.startswith("binding")]
+        if others or not flow.holders:
+            found.append(f"flow to {flow.target} held by {', '.join(others) or 'nobody'}")
+    serving: dict[str, set[str]] = {}
+    for binding in bindings:
+        serving.setdefault(binding.aor, set()).add(binding.server)
+    if not both_serve:
+        found += [
+            f"{aor} is bound at {', '.join(sorted(servers))}"
+            for aor, servers in serving.items()
+            if len(servers) > 1
+        ]
+    return found
+
+
+# --- 4: one INVITE, one ring -------------------------------------------------------------------
+
+
+def one_ring_per_invite(record: Record, callees: Mapping[str, str]) -> list[str]:
+    """4: no callee (names by address) answered 180 to two INVITE transactions of one call."""
+    rings: dict[tuple[str, str], set[str]] = {}
+    for message in Wire(record, callees).messages:
+        if message.method == "INVITE" and message.status == 180:
+            rings.setdefault((message.source, message.call_id), set()).add(message.branch)
+    return [
+        f"{host} rang {len(branches)} times for one call"
+        for (host, _), branches in rings.items()
+        if len(branches) > 1 and host in callees.values()
+    ]
+
+
+# --- 5: home again -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where a line belongs: its registrar and the addresses of that registrar's primary."""
+
+    line: int
+    server: int
+    addresses: frozenset[str]
+
+
+def home_bound_s(line: LineSettings, granted_s: float, ttl_s: float, timers: SipTimers) -> float:
+    """How long after the last fault a line may take to come home, in seconds.
+
+    What its failback mode waits for (B1: the next request, at latest the refresh; B2: the TTL;
+    B3: the refresh; B4: failback_timeout), what its fallback type waits for (F1: R6, F4), a
+    try that was in flight, and that at most every 30 s one is made (B6). B4 with 0 has none.
+    """
+    server = line.server(line.registrars()[0])
+    waits = {
+        0: granted_s,
+        1: ttl_s,
+        2: granted_s,
+        3: max(server.failback_timeout, 60.0),
+    }
+    wait_s = waits[server.failback_mode] if server.failback_timeout else granted_s
+    if len(line.registrars()) > 1:
+        wait_s += line.fallback_timeout if line.successive else line.reg_fail_retry_interval
+    return wait_s + 30.0 + timers.timeout_s + _SLACK_S
+
+
+def is_home(snapshot: PhoneSnapshot, homes: Iterable[Home]) -> list[str]:
+    """5: every line is registered at the primary of the server that it belongs to."""
+    lines = {line.line: line for line in snapshot.lines}
+    found = []
+    for home in homes:
+        line = lines[home.line]
+        address = line.target.address if line.target else "nowhere"
+        if line.state is not LineState.REGISTERED:
+            found.append(f"line {home.line} is {line.state.value}")
+        elif line.server != home.server or address not in home.addresses:
+            found.append(f"line {home.line} is at server {line.server}, {address}: {line.why}")
+    return found
+
+
+# --- 6: the same seed, the same trace ----------------------------------------------------------
+
+
+def same_trace(run: Callable[[int], Record], seed: int) -> list[str]:
+    """6: two runs with one seed leave the same packets and events, byte for byte."""
+    one, two = run(seed), run(seed)
+    if one.fingerprint() == two.fingerprint():
+        return []
+    pairs = zip(one.packets, two.packets, strict=False)
+    first = next((p for p, q in pairs if p.line() != q.line()), None)
+    where = f"from {first.at:.6f} s on" if first else "in length or in events"
+    return [f"seed {seed}: two runs differ {where}"]
