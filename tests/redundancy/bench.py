@@ -70,6 +70,7 @@ class Bench:
     completed: dict[int, tuple[float, Outcome, Attempt | None]] = field(default_factory=dict)
     abandoned: list[int] = field(default_factory=list)
     extended: list[int] = field(default_factory=list)
+    spare: tuple[Hop, ...] = ()
     no_dns: set[Group] = field(default_factory=set)
     cancelled: set[int] = field(default_factory=set)
     resubscribed: list[io.Resubscribe] = field(default_factory=list)
@@ -175,7 +176,8 @@ class Bench:
             )
             return
         found = self.lists[effect.group]
-        self.engine.receive(io.Located(effect.group, effect.registrar, found), self.now)
+        located = io.Located(effect.group, effect.registrar, found, self.spare)
+        self.engine.receive(located, self.now)
 
     def _send(self, attempt: Attempt) -> None:
         self.sends.append((self.now, attempt))

@@ -268,3 +268,18 @@ def test_reasons_are_those_of_the_walk() -> None:
     failed = bench.saw(events.TargetFailed)[0]
     assert failed.reason == "no answer (after 4 sends)"
     assert failed.rule is not None and failed.rule.id == "S1"
+
+
+@pytest.mark.rule("D13", "S3")
+def test_spare_static_hops_come_when_all_that_dns_gave_have_failed() -> None:
+    bench = single(1, 2)
+    bench.spare = hops(S1, 1, 9)
+    bench.set(t1=SILENT, t2=REFUSED, t9=OK)
+    bench.start()
+    bench.run(10)
+    assert bench.sent() == [(0.0, "REGISTER", 1), (7.5, "REGISTER", 2), (7.51, "REGISTER", 9)]
+    assert not bench.extended
+    bench.set(t1=OK)
+    bench.request("INVITE")
+    bench.run(20)
+    assert bench.sent("INVITE") == [(10.0, "INVITE", 1)]  # that request's list only

@@ -127,7 +127,7 @@ class Line:
             return
         group, registrar = asked
         if isinstance(answer, Located):
-            self.tell(io.Located(group, registrar, answer.hops), now)
+            self.tell(io.Located(group, registrar, answer.hops, answer.spare), now)
         else:
             self.tell(io.LocateFailed(group, registrar, answer.text), now)
 
@@ -158,6 +158,8 @@ class Line:
         binding = self.book.forget(server, target)
         if binding is not None:
             self._let_go(binding, now)
+        if not self.book.bindings:
+            self.services.timers.cancel(Timer(TimerKind.BINDINGS, self.number))
 
     def bindings_due(self, now: float) -> None:
         """Let go of the flows of bindings that have run out."""

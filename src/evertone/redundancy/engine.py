@@ -126,7 +126,7 @@ class Engine:
         self._registering.begin_all(_START, now)
 
     def _located(self, event: io.Located, now: float) -> None:
-        self._walker.located(event.group, event.registrar, event.hops, now)
+        self._walker.located(event, now)
 
     def _locate_failed(self, event: io.LocateFailed, now: float) -> None:
         self._state.announce(

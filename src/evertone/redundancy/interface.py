@@ -53,11 +53,13 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """The answer to :class:`Locate`: at least one hop, in order (D)."""
+    """The answer to :class:`Locate`: at least one hop, in order (D). ``spare`` hops are tried
+    after all of ``hops`` have failed the request, by this request only (D13)."""
 
     group: Group
     registrar: int
     hops: tuple[Hop, ...]
+    spare: tuple[Hop, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

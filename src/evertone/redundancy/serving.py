@@ -66,7 +66,9 @@ class Serving:
             return
         state.serving = serving
         if serving == FALLBACK:
-            self._announce_fallback(now, hop, Rule.F1, "the working server is unavailable")
+            held = state.registrations[FALLBACK].binding(now)
+            where = held.hop if held is not None else None
+            self._announce_fallback(now, where, Rule.F1, "the working server is unavailable")
         else:
             self._announce_home(now, hop, Rule.F1, "the working server answered")
 

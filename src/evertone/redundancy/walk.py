@@ -54,6 +54,7 @@ class Walk:
     registrar_index: int = 0
     path_index: int = 0
     queue: deque[Hop] = field(default_factory=deque)
+    spare: tuple[Hop, ...] = ()  # D13: when all of the list have failed
     passed_over: list[tuple[int, int, Hop]] = field(default_factory=list)
     failed: dict[tuple[int, Target], Outcome] = field(default_factory=dict)
     path_alive: bool = False
@@ -109,16 +110,21 @@ class Walk:
 
     def _new_leg(self) -> None:
         self.queue.clear()
+        self.spare = ()
         self.path_alive = False
         self.stage = Stage.LOCATING
 
     def hops_left(self) -> bool:
         """A hop of this leg remains that this walk has not found wanting."""
-        return any((self.registrar, hop.target) not in self.failed for hop in self.queue)
+        left = (*self.queue, *self.spare)
+        return any((self.registrar, hop.target) not in self.failed for hop in left)
 
     def take_hop(self) -> Hop | None:
         """The next hop of this leg that has not failed this walk."""
-        while self.queue:
+        while self.queue or self.spare:
+            if not self.queue:
+                self.queue.extend(self.spare)
+                self.spare = ()
             hop = self.queue.popleft()
             if (self.registrar, hop.target) not in self.failed:
                 return hop

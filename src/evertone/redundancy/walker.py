@@ -7,12 +7,13 @@ mean for the line is the :class:`Host`'s business.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import Protocol
 
 from evertone.events import RequestSent, TargetFailed
 from evertone.model import Attempt, Cause, Group, Hop, Outcome, OutcomeKind, Reason, Target
 from evertone.redundancy.hoplist import Change, HopList
-from evertone.redundancy.interface import Abandon, Extend, Locate, Send
+from evertone.redundancy.interface import Abandon, Extend, Locate, Located, Send
 from evertone.redundancy.marks import Judgement
 from evertone.redundancy.policy import (
     CAUSE_RULES,
@@ -102,16 +103,18 @@ class Walker:
             else:
                 self._advance(walk, now)
 
-    def located(self, group: Group, registrar: int, hops: tuple[Hop, ...], now: float) -> None:
+    def located(self, answer: Located, now: float) -> None:
         """A resolution came back: whoever waits for it goes on."""
+        group, registrar = answer.group, answer.registrar
         lst = self._state.hop_list(registrar, group)
         waiting = self._waiting(group, registrar)
-        change = lst.update(hops, now)
+        change = lst.update(answer.hops, now)
         if change is not Change.NONE:
             self._host.list_changed(lst, change, now)
         for walk in waiting:
             if self.walks.get(walk.request) is walk and walk.stage is Stage.LOCATING:
                 walk.queue = deque(self._host.hops_for(walk, lst, now))
+                walk.spare = answer.spare if walk.purpose in _FULL_TIME_PURPOSES else ()
                 self._advance(walk, now)
 
     def locate_failed(self, group: Group, registrar: int, text: str, now: float) -> None:
@@ -147,6 +150,8 @@ class Walker:
         if walk is None or walk.attempt is None:
             return
         attempt, walk.attempt = walk.attempt, None
+        if walk.extended and outcome.cause is Cause.SILENCE:
+            outcome = replace(outcome, text=f"in {self._state.sip_timers.timeout_s:g} s")
         walk.last_attempt, walk.last_outcome, walk.extended = attempt, outcome, False
         judged = self._judge(walk, attempt, outcome)
         self._mark(attempt.hop.target, outcome, judged, now)
