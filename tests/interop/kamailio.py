@@ -80,7 +80,7 @@ request_route {{
         exit;
     }}
 {from_peer}
-    route(AUTHENTICATE);
+    {who_is_challenged}route(AUTHENTICATE);
     if (is_method("REGISTER")) {{
         save("location");
 {to_peer}
@@ -132,7 +132,8 @@ class Kamailio(Process):
 
     ``passwords``: user name -> password. ``share_with``: the address of another Kamailio of
     ours that gets a copy of each REGISTER, so that the two share their registrations
-    (``register_on_enable`` 0 supposes that); name each to the other.
+    (``register_on_enable`` 0 supposes that); name each to the other. ``challenge_calls``
+    False: digest for REGISTER alone. An IPv6 ``address`` comes without brackets.
     """
 
     def __init__(
@@ -148,6 +149,7 @@ class Kamailio(Process):
         nonce_expires_s: int = 300,
         min_expires_s: int = 0,
         share_with: str = "",
+        challenge_calls: bool = True,
     ) -> None:
         self.address = address
         self.port = port
@@ -161,13 +163,14 @@ class Kamailio(Process):
         config.write_text(
             _CONFIG.format(
                 name=name,
-                address=address,
+                address=f"[{address}]" if ":" in address else address,
                 port=port,
                 domain=domain,
                 algorithm=algorithm,
                 nonce_expires_s=nonce_expires_s,
                 min_expires_s=min_expires_s,
                 rpc=self._rpc,
+                who_is_challenged="" if challenge_calls else 'if (is_method("REGISTER")) ',
                 from_peer=_FROM_PEER.format(peer=share_with) if share_with else "",
                 to_peer=_TO_PEER.format(peer=share_with, port=port) if share_with else "",
                 passwords="\n".join(

@@ -7,9 +7,11 @@ import random
 import socket
 from dataclasses import dataclass
 
-__all__ = ["Net", "free_net", "free_port"]
+__all__ = ["Net", "family", "free_net", "free_port"]
 
 _TRIES = 50
+# Seeded by the process: two runs at once draw differently, and no run draws a network twice.
+_rng = random.Random(os.getpid())
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +32,24 @@ class Net:
 
 def free_net(port: int = 5060) -> Net:
     """A network in which nobody uses ``port`` at the hosts that tests give to servers."""
-    # Seeded by the process: two runs at once draw differently, one run is repeatable in its log.
-    rng = random.Random(os.getpid())
     for _ in range(_TRIES):
-        net = Net(f"127.{rng.randint(16, 250)}.{rng.randint(0, 250)}")
+        net = Net(f"127.{_rng.randint(16, 250)}.{_rng.randint(0, 250)}")
         if all(_is_free(net.host(number), port) for number in (1, 2)):
             return net
     raise RuntimeError(f"no free loopback network in {_TRIES} tries")
+
+
+def family(address: str) -> socket.AddressFamily:
+    """The kind of socket that an address literal takes."""
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 def free_port(address: str) -> int:
     """A port that is free for UDP and TCP, as a name server needs it."""
     for _ in range(_TRIES):
         with (
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+            socket.socket(family(address), socket.SOCK_DGRAM) as udp,
+            socket.socket(family(address), socket.SOCK_STREAM) as tcp,
         ):
             udp.bind((address, 0))
             port: int = udp.getsockname()[1]

@@ -6,13 +6,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.interop.bind import Bind
 from tests.interop.process import Process, wait_until
 
-__all__ = ["Phone", "evertone", "place_call"]
+__all__ = ["Event", "Phone", "epoch_s", "evertone", "network"]
 
 _EVERTONE = str(Path(sys.executable).with_name("evertone"))
 
@@ -20,8 +21,15 @@ Event = dict[str, Any]
 """One line of ``--events``: ``evertone.events.to_dict``, the class name under ``event``."""
 
 
+def epoch_s(event: Event) -> float:
+    """When it happened, on the clock of the packet capture."""
+    return datetime.fromisoformat(event["time"]).timestamp()
+
+
 class Phone(Process):
     """``evertone run`` on one configuration, its SIP from ``bind``, its names from ``names``."""
+
+    end_s: ClassVar[float] = 8.0  # a clean stop may take 5 s, and the test wants to see it end
 
     def __init__(
         self,
@@ -37,7 +45,8 @@ class Phone(Process):
         self.config = directory / f"{name}.cfg"
         self.config.write_text(config, encoding="utf-8")
         self._events = directory / f"{name}.events"
-        command = [_EVERTONE, "run", str(self.config), *_where(names, bind)]
+        command = [_EVERTONE, "run", str(self.config)]
+        command += network(names, bind, directory / f"{name}.state")
         command += ["--events", str(self._events), *["--answer"] * answer]
         super().__init__(name, command, directory)
 
@@ -87,14 +96,7 @@ def evertone(*arguments: str | Path, timeout_s: float = 60.0) -> subprocess.Comp
     )
 
 
-def place_call(
-    config: Path, number: str, *, names: Bind, bind: str, seconds: int = 1, timeout_s: float = 60.0
-) -> subprocess.CompletedProcess[str]:
-    """``evertone call``: exit code 0 if it was answered."""
-    where = _where(names, bind)
-    seconds_arguments = ["--seconds", str(seconds)]
-    return evertone("call", config, number, *where, *seconds_arguments, timeout_s=timeout_s)
-
-
-def _where(names: Bind, bind: str) -> list[str]:
-    return ["--dns", f"{names.address}:{names.port}", "--bind", bind]
+def network(names: Bind, bind: str, state: Path) -> list[str]:
+    """The options that put a command of ours on the network of a test."""
+    where = ["--dns", f"{names.address}:{names.port}", "--bind", bind]
+    return [*where, "--state", str(state)]

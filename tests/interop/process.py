@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 __all__ = ["Process", "wait_until"]
 
@@ -34,6 +34,9 @@ class Process:
     ``timeout`` stands above the program: it lives through a freeze, so that even a test run
     that was killed leaves nothing behind for longer than ten minutes.
     """
+
+    end_s: ClassVar[float] = 5.0
+    """How long an orderly end may take."""
 
     def __init__(self, name: str, command: Sequence[str | Path], directory: Path) -> None:
         self.name = name
@@ -103,14 +106,14 @@ class Process:
         self._signal_children(number)
 
     def stop(self) -> None:
-        """End it in an orderly way, frozen or not; after 5 s by force."""
+        """End it in an orderly way, frozen or not; after :attr:`end_s` by force."""
         if self._popen is None:
             return
         if self._popen.poll() is None:
             self.thaw()
             self._popen.terminate()
             try:
-                self._popen.wait(_END_S)
+                self._popen.wait(self.end_s)
             except subprocess.TimeoutExpired:
                 self.kill()
                 return

@@ -8,6 +8,8 @@ import secrets
 import socket
 from dataclasses import dataclass, field
 
+from tests.interop.net import family
+
 __all__ = ["Answer", "RawClient", "is_alive"]
 
 
@@ -47,11 +49,12 @@ class RawClient:
 
     def _request(self, method: str, expires_s: int | None, authorization: str) -> Answer:
         self._cseq += 1
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        with socket.socket(family(self.local), socket.SOCK_DGRAM) as sock:
             sock.bind((self.local, 0))
             sock.settimeout(self.timeout_s)
             sock.connect(self.server)
-            host, port = sock.getsockname()
+            host, port = sock.getsockname()[:2]
+            host = f"[{host}]" if ":" in host else host
             aor = f"sip:{self.user}@{self.domain}"
             lines = [
                 f"{method} sip:{self.domain} SIP/2.0",
