@@ -117,6 +117,7 @@ class ServerSpec:
     realm: str = ""
     min_expires_s: int = 10
     max_expires_s: int = 7200
+    nonce_lifetime_s: int = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +261,7 @@ def _server(table: _Table, domain: str) -> ServerSpec:
         realm=table.text("realm", ""),
         min_expires_s=table.whole("min_expires", 10, 1, 86_400),
         max_expires_s=table.whole("max_expires", 7200, 1, 2**31 - 1),
+        nonce_lifetime_s=table.whole("nonce_lifetime", 300, 1, 2**31 - 1),
     )
     table.finish()
     return spec
@@ -347,6 +349,7 @@ def build_servers(
             realm=spec.realm,
             min_expires_s=spec.min_expires_s,
             max_expires_s=spec.max_expires_s,
+            nonce_lifetime_s=spec.nonce_lifetime_s,
             routes=routes,
         )
     return servers

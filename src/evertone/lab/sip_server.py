@@ -67,6 +67,7 @@ class SipServer:
         algorithms: tuple[str, ...] = ("SHA-256", "MD5"),
         min_expires_s: int = 10,
         max_expires_s: int = 7200,
+        nonce_lifetime_s: float = 300.0,
         routes: Mapping[str, Target] | None = None,
     ) -> None:
         self.kind = "sip"
@@ -81,6 +82,7 @@ class SipServer:
         self._realm = realm or self.domains[0]
         self._algorithms = algorithms
         self._limits_s = (min_expires_s, max_expires_s)
+        self._nonce_lifetime_s = nonce_lifetime_s
         self._status = 0
         self._retry_after_s = 0
         self._location = Location(name, self.listen, self.domains, self._users, store, routes or {})
@@ -116,7 +118,12 @@ class SipServer:
         if not self._users:
             return None
         return DigestServer(
-            self._realm, self._users.get, self._rng, algorithms=self._algorithms, proxy=proxy
+            self._realm,
+            self._users.get,
+            self._rng,
+            lifetime_s=self._nonce_lifetime_s,
+            algorithms=self._algorithms,
+            proxy=proxy,
         )
 
     # --- faults that it plays itself ----------------------------------------------------------

@@ -1,0 +1,55 @@
+"""``evertone demo --fast``: told, judged, in under a second; and a judgement that can fail."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from evertone.lab import demo
+from evertone.ui import demo_cmd
+from evertone.ui.demo_cmd import command
+from evertone.ui.options import EXIT_NOT_ACHIEVED
+
+
+def test_fast_tells_and_judges_all_four() -> None:
+    result = CliRunner().invoke(command, ["--fast"])
+    assert result.exit_code == 0
+    for words in (
+        "the working server falls silent",
+        "phone A → working server: INVITE again (resend 3)",
+        "phone A → secondary server: INVITE",
+        "[S1]",
+        "the primary server is back",
+        "What the guide says, and what the phone did",
+        "4 scenarios in",
+    ):
+        assert words in result.output
+    assert "✗" not in result.output
+
+
+def test_json_is_one_object() -> None:
+    result = CliRunner().invoke(command, ["--fast", "--json"])
+    report = json.loads(result.output)
+    assert report["held"] is True
+    assert report["seconds"] < 1
+    keys = [scenario["scenario"] for scenario in report["scenarios"]]
+    assert keys == [story.key for story in demo.STORIES]
+    assert 7.5 <= report["scenarios"][1]["without_service_s"] < 8
+
+
+def test_a_phone_that_does_otherwise_is_not_let_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    story = demo.STORIES[0]
+
+    def hasty(told: demo.Story, user: str) -> object:
+        line = story.line(told, user)
+        servers = tuple(dataclasses.replace(s, retry_counts=0) for s in line.sip_server)
+        return dataclasses.replace(line, sip_server=servers)
+
+    stories = (dataclasses.replace(story, line=hasty), *demo.STORIES[1:])
+    monkeypatch.setattr(demo_cmd, "STORIES", stories)
+    result = CliRunner().invoke(command, ["--fast"])
+    assert result.exit_code == EXIT_NOT_ACHIEVED
+    assert "✗ " in result.output

@@ -1,0 +1,101 @@
+"""``evertone lab``: starts, obeys scripts and typed lines, names mistakes, stops."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from evertone.lab.scenario import parse_scenario
+from evertone.ui.lab_cmd import command
+
+SMALL = """
+domain = "pbx.example"
+[[server]]
+name = "one"
+address = "127.0.22.1"
+listen = ["udp:5060"]
+[[name_server]]
+address = "127.0.22.53"
+port = 10053
+zones = { "pbx.example" = "@ IN A 127.0.22.1" }
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return path
+
+
+def test_print_shows_a_scenario_that_can_be_read() -> None:
+    result = CliRunner().invoke(command, ["--print"])
+    assert len(parse_scenario(result.output).servers) == 3
+
+
+def test_it_obeys_what_is_typed_and_scripted(small: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.txt"
+    script.write_text("# a comment\n0.05 silence one\n0.1 heal\n0.15 status\n")
+    result = CliRunner().invoke(
+        command, [str(small), "--script", str(script), "--seconds", "0.3"], input="burn one\nhelp\n"
+    )
+    assert result.exit_code == 0, result.output
+    for words in (
+        "one: UDP 127.0.22.1:5060",
+        "dns: DNS 127.0.22.53:10053",
+        "unknown fault 'burn'",
+        "answer HOST STATUS [retry-after SECONDS]",
+        "the one falls silent",
+        "the one is back",
+        "one: well",
+    ):
+        assert words in result.output
+
+
+def test_quit_stops_and_json_is_one_object_per_line(small: Path) -> None:
+    result = CliRunner().invoke(command, [str(small), "--json"], input="quit\n")
+    lines = [json.loads(line) for line in result.output.splitlines()]
+    assert {line["kind"] for line in lines} == {"welcome"}
+
+
+def test_bind_moves_every_address(small: Path) -> None:
+    result = CliRunner().invoke(command, [str(small), "--bind", "127.0.23.7"], input="quit\n")
+    assert "one: UDP 127.0.23.7:5060" in result.output
+    assert "dns: DNS 127.0.23.8:10053" in result.output
+
+
+@pytest.mark.parametrize("line", ["silence one", "x silence one", "10"])
+def test_a_script_that_cannot_be_read_names_the_line(
+    small: Path, tmp_path: Path, line: str
+) -> None:
+    script = tmp_path / "script.txt"
+    script.write_text(f"1 status\n{line}\n")
+    result = CliRunner().invoke(command, [str(small), "--script", str(script)])
+    assert result.exit_code == 1
+    assert "script.txt:2: write SECONDS COMMAND" in str(result.exception)
+
+
+def test_tls_needs_its_package_or_is_left_out(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "trustme", None)
+    with_tls = tmp_path / "tls.toml"
+    with_tls.write_text(SMALL.replace('"udp:5060"', '"udp:5060", "tls:5061"'))
+    result = CliRunner().invoke(command, [str(with_tls)], input="quit\n")
+    assert "needs the package trustme" in str(result.exception)
+    result = CliRunner().invoke(command, [str(with_tls), "--no-tls"], input="quit\n")
+    assert result.exit_code == 0
+    assert "TLS" not in result.output
+
+
+def test_the_authority_is_written_for_phones_to_trust(small: Path, tmp_path: Path) -> None:
+    with_tls = tmp_path / "tls.toml"
+    with_tls.write_text(SMALL.replace('"udp:5060"', '"udp:5060", "tls:5061"'))
+    pem = tmp_path / "ca.pem"
+    result = CliRunner().invoke(command, [str(with_tls), "--ca", str(pem)], input="quit\n")
+    assert result.exit_code == 0
+    assert pem.read_bytes().startswith(b"-----BEGIN CERTIFICATE-----")
