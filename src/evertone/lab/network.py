@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from evertone.errors import LimitError, UsageError
@@ -21,35 +20,27 @@ from evertone.flows import (
     FlowClosed,
     FlowFailed,
     FlowOpened,
-    Node,
     OpenFlow,
     Received,
     ShellInput,
     Unreachable,
 )
-from evertone.lab.faults import HostFaults
-from evertone.lab.name_server import NameServer
+from evertone.lab.hosts import Act, Flow, Host, NameHost, Station
 from evertone.lab.record import Endpoint, Packet
 from evertone.model import Cause, Target, Transport
 
-__all__ = ["Clock", "Flow", "Host", "NameHost", "Network", "Station"]
+__all__ = ["Clock", "Network"]
 
 CONNECT_TIMEOUT_S = 32.0
 """How long a SYN is resent before the connection is given up."""
 STREAM_TIMEOUT_S = 900.0
 """How long bytes on a stream are resent before the connection is given up."""
-MAX_HELD = 2000
-"""What a frozen host's kernel keeps for it; more is dropped, as a full socket buffer does."""
 MAX_STALLED = 1000
 """Pieces that a stream keeps for a peer that does not acknowledge."""
 
-_FIRST_EPHEMERAL_PORT = 49152
-_LAST_PORT = 65535
 _RESEND_FIRST_S = 0.2
 _RESEND_MOST_S = 60.0
 _SYN_RESEND_S = 1.0
-
-_Act = Callable[..., object]
 
 
 class Clock(Protocol):
@@ -57,7 +48,7 @@ class Clock(Protocol):
 
     now: float
 
-    def schedule(self, at: float, act: _Act, *args: Any) -> None:
+    def schedule(self, at: float, act: Act, *args: Any) -> None:
         """Call ``act(*args)`` at ``at``."""
 
     def pump(self, host: Host) -> None:
@@ -65,119 +56,6 @@ class Clock(Protocol):
 
     def note(self, packet: Packet) -> None:
         """Write a packet down."""
-
-
-class Station:
-    """Anything with a name and addresses that faults can strike."""
-
-    __slots__ = ("addresses", "faults", "held", "name", "subject")
-
-    def __init__(self, name: str, addresses: tuple[str, ...], subject: object) -> None:
-        self.name = name
-        self.subject = subject  # the node or name server that stands there
-        self.addresses = addresses
-        self.faults = HostFaults()
-        self.held: list[tuple[_Act, tuple[Any, ...]]] = []
-
-    def hold(self, act: _Act, args: tuple[Any, ...]) -> None:
-        """Keep something for the time after the freeze."""
-        if len(self.held) < MAX_HELD:
-            self.held.append((act, args))
-
-    def thaw(self) -> list[tuple[_Act, tuple[Any, ...]]]:
-        """Give out what was held, in order."""
-        held, self.held = self.held, []
-        return held
-
-
-class NameHost(Station):
-    """A name server on the network."""
-
-    __slots__ = ("server",)
-
-    def __init__(self, name: str, server: NameServer, address: str) -> None:
-        super().__init__(name, (address,), server)
-        self.server = server
-
-
-class Flow:
-    """One end of a way between two hosts."""
-
-    __slots__ = (
-        "arrives_at",
-        "host",
-        "id",
-        "incoming",
-        "local",
-        "other",
-        "peer",
-        "stalled",
-        "target",
-    )
-
-    def __init__(self, host: Host, target: Target, local: Endpoint, *, incoming: bool) -> None:
-        self.host = host
-        self.id = host.new_flow(self)
-        self.target = target
-        self.local = local
-        self.peer = (target.address, target.port)
-        self.incoming = incoming
-        self.arrives_at = 0.0  # when the last piece sent arrives
-        # streams only: the other end, and what waits for an ACK
-        self.other: Flow | None = None
-        self.stalled: deque[bytes] | None = None
-
-
-class Host(Station):
-    """A node on the network: its flows and ports, and what the world must know to drive it.
-
-    ``certificate`` are the names that it proves over TLS. ``ready`` is input that is to reach
-    the node before time goes on; ``deadline`` is when it wants to be called.
-    """
-
-    __slots__ = (
-        "certificate",
-        "deadline",
-        "flows",
-        "next_flow",
-        "next_port",
-        "node",
-        "ready",
-        "udp_flows",
-        "udp_port",
-    )
-
-    def __init__(
-        self, name: str, node: Node, addresses: tuple[str, ...], certificate: Iterable[str]
-    ) -> None:
-        super().__init__(name, addresses, node)
-        self.node = node
-        self.certificate = frozenset(x.lower() for x in certificate)
-        self.flows: dict[int, Flow] = {}
-        self.udp_flows: dict[tuple[Endpoint, Endpoint], Flow] = {}
-        self.udp_port = 0
-        self.next_flow = 1
-        self.next_port = _FIRST_EPHEMERAL_PORT
-        self.ready: list[ShellInput] = []
-        self.deadline: float | None = None
-
-    def new_flow(self, flow: Flow) -> int:
-        """Number ``flow``."""
-        number = self.next_flow
-        self.next_flow += 1
-        self.flows[number] = flow
-        return number
-
-    def new_port(self) -> int:
-        """An ephemeral port; they go round."""
-        port = self.next_port
-        self.next_port = port + 1 if port < _LAST_PORT else _FIRST_EPHEMERAL_PORT
-        return port
-
-    def address_towards(self, address: str) -> str | None:
-        """Our address of the same family, None if we have none."""
-        v6 = ":" in address
-        return next((a for a in self.addresses if (":" in a) == v6), None)
 
 
 class Network:

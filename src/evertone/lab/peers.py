@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from evertone.flows import Effect, FlowOpened, OpenFlow
+from evertone.flows import CloseFlow, Effect, FlowOpened, OpenFlow
 from evertone.model import Target, Transport
 from evertone.sip.framing import StreamFramer
 
 __all__ = ["Peer", "Peers"]
 
 MAX_WAITING = 1000
+MAX_PEERS = 20_000
 
 Use = Callable[["Peer"], None]
 Fail = Callable[[str], None]
@@ -84,6 +85,10 @@ class Peers:
         """A flow opened: by us, or by a peer."""
         stream = event.target.transport is not Transport.UDP
         peer = Peer(event.flow, event.target, event.local, StreamFramer() if stream else None)
+        if len(self._by_flow) >= MAX_PEERS:
+            oldest = next(iter(self._by_flow))
+            self.closed(oldest)
+            self._out.append(CloseFlow(oldest))
         self._by_flow[peer.flow] = peer
         self._by_place[peer.place] = peer
         opening = None if event.incoming else self._opening.pop(event.target, None)

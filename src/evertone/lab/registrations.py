@@ -10,6 +10,7 @@ from evertone.sip.values import Uri
 __all__ = ["Binding", "RegistrationStore"]
 
 MAX_BINDINGS_PER_USER = 20
+MAX_USERS = 100_000
 
 Key = tuple[str, str]
 Place = tuple[str, str, int | None]
@@ -70,7 +71,9 @@ class RegistrationStore:
         return list(bindings.values())
 
     def put(self, binding: Binding, now: float) -> bool:
-        """Add or replace; False if the user has too many."""
+        """Add or replace; False if there are too many, of this user or of users."""
+        if binding.aor not in self._users and len(self._users) >= MAX_USERS:
+            return False
         bindings = self._users.setdefault(binding.aor, {})
         key = binding.key
         if key not in bindings and len(self.live(binding.aor, now)) >= MAX_BINDINGS_PER_USER:

@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 from evertone.errors import EvertoneError, FaultError, UsageError
 from evertone.flows import Announce, Effect, Node, Transmit
 from evertone.lab.faults import FAULTS, Afflicted, Fault, HostFaults, Verb, check_fault
+from evertone.lab.hosts import Host, NameHost, Station
 from evertone.lab.name_server import NameServer
-from evertone.lab.network import Host, NameHost, Network, Station
+from evertone.lab.network import Network
 from evertone.lab.record import Packet, Record
 from evertone.model import Target
 
