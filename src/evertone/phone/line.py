@@ -9,9 +9,11 @@ from evertone.config.settings import LineSettings
 from evertone.dns.locate import Where
 from evertone.dns.locator import Located, LocateFailed
 from evertone.model import Attempt, Group, Outcome, Target
+from evertone.phone.attempt import AttemptJob
 from evertone.phone.exchange import Exchange
 from evertone.phone.flow_table import Flow
 from evertone.phone.identity import Identity
+from evertone.phone.options import OptionsJob
 from evertone.phone.register import RegisterJob, WipeJob
 from evertone.phone.registration import Binding, Book
 from evertone.phone.services import Services
@@ -273,8 +275,10 @@ class Line:
         wanted = self._wanted.get(attempt.request)
         if wanted is not None:
             self._run(attempt, wanted.send(attempt, now))
+        elif attempt.method == "OPTIONS":  # the engine's own question (X3)
+            self._start(OptionsJob(self, attempt), now)
 
-    def _start(self, job: RegisterJob, now: float) -> None:
+    def _start(self, job: AttemptJob, now: float) -> None:
         attempt = job.attempt
         exchange = self.services.exchanges.start(
             job,
