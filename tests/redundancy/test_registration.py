@@ -186,6 +186,25 @@ def test_a_clean_stop_without_a_binding_ends_at_once() -> None:
     assert bench.abandoned == [1]
 
 
+@pytest.mark.rule("C4", "R5")
+@pytest.mark.parametrize("register_on_enable", [0, 1])
+def test_a_clean_stop_waits_for_the_bye_of_a_call_just_hung_up(register_on_enable: int) -> None:
+    server = ServerSettings(
+        address="pbx.example", expires=600, register_on_enable=register_on_enable
+    )
+    bench = Bench(line(server), {S1: hops(S1, 1, 2)}).start()
+    bench.run(10)
+    bench.by_method[1, "BYE"] = SILENT
+    bye = bench.request("BYE", at=target(1), registrar=1, someone_waits=False)
+    bench.give(io.Stopped())
+    bench.run(17)
+    assert not bench.engine.stopped
+    bench.run(30)
+    assert bench.sent("BYE") == [(10.0, "BYE", 1), (17.5, "BYE", 2)]
+    assert bench.completed[bye][1].ok
+    assert bench.engine.stopped
+
+
 @pytest.mark.rule("A11")
 def test_a_late_2xx_makes_the_binding_if_there_is_none() -> None:
     bench = single(1, 2)

@@ -106,7 +106,8 @@ class Engine:
         state.stopping = True
         state.timers.clear()
         for walk in list(self._walker.walks.values()):
-            self._walker.withdraw(walk, now)
+            if walk.method != "BYE":  # the peer of a call just hung up must hear of it (C4)
+                self._walker.withdraw(walk, now)
         for registration in state.registrations.values():
             for binding in list(registration.bindings.values()):
                 self._registering.remove(registration.registrar, binding.hop, Rule.R5, now)
