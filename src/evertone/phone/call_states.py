@@ -31,7 +31,7 @@ class CallEvent(enum.Enum):
     """What happens to a call."""
 
     MOVED = "another target is tried"
-    TRYING = "a 100 or 181 to 199 but 180 and 183 came"
+    TRYING = "the server is working on it"
     RINGS = "a 180 or 183 came"
     ACCEPTED = "the peer answered"
     REFUSED = "the last answer, or none at all"

@@ -438,12 +438,20 @@ class Exchanges:
             return
         exchange.job.silent(exchange, now)
         if not exchange.extended:
+            self._retire_silent(exchange)
             self.abandon(exchange, now)
+
+    def _retire_silent(self, exchange: Exchange) -> None:
+        leg = exchange.leg
+        if leg is not None and leg.flow.reliable and not leg.seen:
+            self._flows.retire(leg.flow)
 
     def _fail(self, exchange: Exchange, cause: Cause, text: str, now: float) -> None:
         if exchange.redirects and not exchange.rang:
             self._next_place(exchange, now)
             return
+        if cause is Cause.SILENCE:
+            self._retire_silent(exchange)
         exchange.state = State.OVER
         exchange.job.failed(exchange, cause, text, now)
 

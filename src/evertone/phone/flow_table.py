@@ -154,6 +154,15 @@ class FlowTable:
         self._forget(flow)
         self._out.append(CloseFlow(flow.id))
 
+    def retire(self, flow: Flow) -> None:
+        """Nothing new goes by this flow; it is closed when its last holder lets go.
+
+        A connection whose peer has fallen silent is retired: the kernel's own resends back off
+        for a minute, so that after a recovery a new connection is the faster way (S4, B6).
+        """
+        if self._by_target.get(flow.target) is flow:
+            del self._by_target[flow.target]
+
     def retire_all(self) -> None:
         """The network changed: whoever needs a flow from now on gets a new one (R8)."""
         self._by_target = {t: f for t, f in self._by_target.items() if not f.id}

@@ -339,6 +339,7 @@ class Registering:
         """A binding has run out (F2, F5)."""
         state, registrar = self._state, key.registrar
         registration = state.registrations[registrar]
+        held = registration.bindings.get(registration.newest) if registration.newest else None
         registration.drop_expired(now)
         if registration.state is RegState.REGISTERED:
             registration.be(RegState.FAILED, now, "the binding ran out")
@@ -347,6 +348,7 @@ class Registering:
                 at=now,
                 line=state.line,
                 server=registrar,
+                hop=held.hop if held is not None else None,
                 rule=Rule.R3,
                 reason="the binding ran out",
             )
