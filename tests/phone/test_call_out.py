@@ -170,7 +170,7 @@ def test_an_invite_is_challenged_at_the_same_target_with_the_next_cseq() -> None
     assert desk.states(call)[-1] == "established"
 
 
-# --- other targets, other servers -------------------------------------------------------------------
+# --- other targets, other servers ---
 
 
 @pytest.mark.rule("A1", "C1", "C3", "F1")
@@ -278,7 +278,7 @@ def test_a_line_without_registration_still_calls() -> None:
     assert desk.states(call)[-1] == "established"
 
 
-# --- legs that were given up ------------------------------------------------------------------------
+# --- legs that were given up ---
 
 
 def abandoned() -> tuple[Desk, str, Request, int]:
@@ -348,7 +348,7 @@ def test_482_and_an_earlier_leg_that_never_answers_ends_the_call_and_says_so() -
     assert len({r.via.branch for r in desk.requests("INVITE")}) == 2  # no third INVITE
 
 
-# --- the user hangs up ------------------------------------------------------------------------------
+# --- the user hangs up ---
 
 
 @pytest.mark.rule("A13", "C4")
@@ -417,7 +417,7 @@ def test_ringing_without_end_is_ended() -> None:
     assert desk.requests("CANCEL")
 
 
-# --- what cannot be called --------------------------------------------------------------------------
+# --- what cannot be called ---
 
 
 @pytest.mark.parametrize("number", ["", " ", "a b", "sip:", "x" * 300, "bad\r\nVia: x", "a@b@c"])

@@ -20,7 +20,7 @@ from tests.phone.desk import INSTANCE, ONE, TWO, Desk, Peer, answer, granting, l
 TCP = Target(ONE.address, 5060, Transport.TCP)
 
 
-def digest(then: Peer, *, password: str = "geheim", seed: int = 3) -> Peer:  # noqa: S107
+def digest(then: Peer, *, password: str = "geheim", seed: int = 3) -> Peer:
     """A peer that wants to know who asks; its nonces never grow old."""
     guard = DigestServer("realm", lambda user: password, random.Random(seed), lifetime_s=1e9)
 
@@ -54,7 +54,7 @@ def statuses(*codes: int, then: Peer) -> Peer:
     return peer
 
 
-# --- identity -----------------------------------------------------------------------------------
+# --- identity ---
 
 
 @pytest.mark.rule("A1")
@@ -110,7 +110,7 @@ def test_user_at_domain_fixes_the_address_of_record() -> None:
     assert register.contacts[0].uri.user == "anna"
 
 
-# --- what it is granted ---------------------------------------------------------------------------
+# --- what it is granted ---
 
 OURS = parse_name_addr(f'<sip:a@192.0.2.10:5060;line=x>;+sip.instance="<{INSTANCE}>";reg-id=1')
 
@@ -155,7 +155,7 @@ def test_the_refresh_follows_the_time_that_was_granted() -> None:
     assert (view.server, view.target) == (1, ONE)
 
 
-# --- challenges, intervals, refusals --------------------------------------------------------------
+# --- challenges, intervals, refusals ---
 
 
 @pytest.mark.rule("A3")
@@ -172,7 +172,7 @@ def test_a_challenge_is_answered_at_the_same_target_and_remembered() -> None:
 @pytest.mark.rule("A3", "A6")
 def test_a_wrong_password_is_refused_and_no_reason_to_go_elsewhere() -> None:
     desk = Desk(line(server(), server(TWO.address), fallback_redundancy_type=1))
-    desk.peers[ONE] = digest(granting(), password="other")  # noqa: S106
+    desk.peers[ONE] = digest(granting(), password="other")
     desk.start(20)
     assert len(desk.requests("REGISTER", ONE)) == 2
     assert not desk.requests("REGISTER", TWO)
@@ -212,7 +212,7 @@ def test_a_registrar_that_cannot_serve_hands_over(status: int) -> None:
     assert (view.server, view.target) == (2, TWO)
 
 
-# --- bindings ---------------------------------------------------------------------------------------
+# --- bindings ---
 
 
 @pytest.mark.rule("R5", "B6")
@@ -220,10 +220,10 @@ def test_a_clean_stop_removes_the_binding_with_its_own_contact_and_the_next_cseq
     desk = Desk(line(server()))
     desk.peers[ONE] = digest(granting())
     desk.start(1)
-    assert not desk.phone.stopped
+    before = desk.phone.stopped
     desk.phone.stop(desk.now)
     desk.drain()
-    assert desk.phone.stopped
+    assert (before, desk.phone.stopped) == (False, True)
     made, removed = desk.requests("REGISTER")[-2:]
     assert removed.expires == 0
     assert removed.contacts == made.contacts
@@ -301,7 +301,7 @@ def test_a_late_200_is_a_binding_all_the_same() -> None:
     assert (view.state, view.server, view.target) == (LineState.REGISTERED, 1, ONE)
 
 
-# --- flows ------------------------------------------------------------------------------------------
+# --- flows ---
 
 
 @pytest.mark.rule("R9")
