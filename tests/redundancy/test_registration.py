@@ -238,6 +238,36 @@ def test_a_late_2xx_at_a_server_the_line_has_left_is_removed() -> None:
     assert bench.sent()[-1] == (10.0, "-REGISTER", 1)
 
 
+@pytest.mark.rule("A11", "B6")
+def test_a_removal_overtaken_by_the_way_home_is_made_good_at_once() -> None:
+    # as a registrar did that had stood still and woke up during a try home
+    bench = Bench(
+        line(
+            ServerSettings(address="10.0.0.1"),
+            ServerSettings(address="10.0.0.2"),
+            fallback_redundancy_type=1,
+        ),
+        {S1: hops(S1, 1), S2: hops(S2, 2)},
+    )
+    bench.set(t1=SILENT)
+    bench.start()
+    bench.run(127)
+    bench.set(t1=OK)
+    bench.rtt_s = 1.0
+    bench.run(128)
+    assert bench.sent()[-1] == (127.51, "REGISTER", 1)  # the try home, not yet answered
+    bench.give(io.Late(bench.sends[0][1], 3600))
+    bench.run(131)
+    assert bench.sent()[-3:] == [
+        (128.0, "-REGISTER", 1),
+        (128.51, "-REGISTER", 2),
+        (129.0, "REGISTER", 1),
+    ]
+    registration = bench.engine.snapshot().registrations[0]
+    assert registration.state == "registered"
+    assert bench.engine.snapshot().serving == 1
+
+
 @pytest.mark.rule("D14")
 def test_a_name_that_leads_nowhere_is_a_server_that_is_unavailable() -> None:
     bench = single()

@@ -218,6 +218,7 @@ class Registering:
         registration = state.registrations[registrar]
         left, stood_on = registration.newest, state.on
         new = registration.record(hop, expires_s, now, shared=shared)
+        self._overtake_removals(registrar, hop.target)
         registration.be(RegState.REGISTERED, now, attempt.reason.value)
         state.announce(
             (Registered if new else Refreshed)(
@@ -240,6 +241,13 @@ class Registering:
         if self._subscriptions_move(registrar, hop, left, stood_on):
             state.out.append(Resubscribe(registrar, hop))
         self.leave_fallback(now)
+
+    def _overtake_removals(self, registrar: int, target: Target) -> None:
+        """What is being removed at ``target`` is the binding that was made there just now."""
+        for walk in self._walker.walks.values():
+            at = walk.hop.target if walk.hop is not None else None
+            if walk.purpose is Purpose.REMOVAL and (walk.registrar, at) == (registrar, target):
+                walk.overtaken = True
 
     def _watch_what_was_left(self, now: float) -> None:
         state = self._state
@@ -331,7 +339,7 @@ class Registering:
             )
         )
         recheck = walk.rule in _RECHECKED_REMOVALS and registration.binding(now) is not None
-        if recheck and not self.under_way(registrar):
+        if (recheck or walk.overtaken) and not self.under_way(registrar):
             # B6: if the servers share after all, the removal took the new binding too
             self._begin(self._new_walk((registrar,), Reason.REFRESH, Rule.B6), now)
 

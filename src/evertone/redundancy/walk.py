@@ -65,6 +65,7 @@ class Walk:
     last_outcome: Outcome | None = None
     extended: bool = False
     cancelled: bool = False
+    overtaken: bool = False  # a removal: meanwhile a REGISTER was granted what it takes away
 
     @property
     def registrar(self) -> int:
