@@ -28,6 +28,7 @@ _FIELDS = (
     "sip.Call-ID",
     "sip.Via.branch",
 )
+_SHOWN = "sip && !icmp && !icmpv6"  # an ICMP error quotes the message that it is about
 _DISCARD_PORT = 9
 _SECONDS_TO_READ = 60
 
@@ -75,7 +76,7 @@ class Capture(Process):
         (0: requests only). Of several messages in one TCP segment the first is shown."""
         if self.running:
             raise RuntimeError("stop the capture first: it writes late")
-        command = [tools.program("tshark"), "-r", str(self._file), "-Y", "sip", "-T", "fields"]
+        command = [tools.program("tshark"), "-r", str(self._file), "-Y", _SHOWN, "-T", "fields"]
         command += ["-E", "separator=/t", "-E", "occurrence=f"]
         for port in self._ports:
             command += ["-d", f"udp.port=={port},sip", "-d", f"tcp.port=={port},sip"]

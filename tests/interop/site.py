@@ -129,9 +129,7 @@ class Site:
         where = network(self.names, self.address(user), file.with_suffix(".state"))
         return evertone(command, file, *arguments, *where, timeout_s=timeout_s)
 
-    def call(
-        self, config: str, user: str, number: str, *, seconds: float = 1.0
-    ) -> dict[str, Any]:
+    def call(self, config: str, user: str, number: str, *, seconds: float = 1.0) -> dict[str, Any]:
         """``evertone call --json``: its report, with its exit code as ``exit_code``."""
         done = self.run("call", config, user, number, "--json", "--seconds", str(seconds))
         if not done.stdout:
