@@ -99,8 +99,9 @@ class Locator:
     """From addresses to hop lists: the five verbs.
 
     ``nameservers`` are asked in turn; with none, only static records serve. ``rng`` makes
-    query ids and the phone's own draw among equals (D7). ``families``: the address families
-    that this host can send to (4, 6); no other is asked for (D9).
+    query ids and the phone's own draw among equals (D7), unless that comes as ``draw``.
+    ``families``: the address families that this host can send to (4, 6); no other is asked
+    for (D9).
     """
 
     def __init__(
@@ -110,11 +111,12 @@ class Locator:
         rng: random.Random,
         *,
         families: Families = BOTH_FAMILIES,
+        draw: Draw | None = None,
     ) -> None:
         self._nameservers = nameservers
         self._families = families
         self._rng = rng
-        self._draw = Draw(rng)
+        self._draw = draw or Draw(rng)
         self._patience = Patience(float(settings.query_timeout), settings.retry_times)
         self._sources = Sources(settings, has_nameservers=bool(nameservers))
         self._timers: TimerTable[_TimerKey] = TimerTable()

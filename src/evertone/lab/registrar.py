@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection, Mapping
 
 from evertone.lab.registrations import Binding, RegistrationStore
 from evertone.sip.auth import DigestServer, Verdict
@@ -17,7 +18,8 @@ DEFAULT_EXPIRES_S = 3600  # RFC 3261 §10.2.1.1 leaves it to the registrar
 
 
 class Registrar:
-    """Answers REGISTERs of one server. ``auth`` None lets everyone in."""
+    """Answers REGISTERs of one server. ``auth`` None lets everyone in; ``owners`` maps a digest
+    user name to the users whose addresses of record it may register (missing: the same one)."""
 
     def __init__(
         self,
@@ -29,6 +31,7 @@ class Registrar:
         auth: DigestServer | None,
         min_expires_s: int,
         max_expires_s: int,
+        owners: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self._server = server
         self._domain = domain
@@ -37,6 +40,7 @@ class Registrar:
         self._auth = auth
         self._min_expires_s = min_expires_s
         self._max_expires_s = max_expires_s
+        self._owners = dict(owners or {})
 
     def aor(self, user: str) -> str:
         """The address of record of a user part; all our domains are one."""
@@ -49,7 +53,8 @@ class Registrar:
             verified = self._auth.verify(request, now)
             if verified.verdict is not Verdict.OK:
                 return self._auth.challenge(request, verified.verdict, now)
-            if verified.username != unescape(user):
+            owned = self._owners.get(verified.username, (verified.username,))
+            if unescape(user) not in owned:
                 return self._answer(request, 403, "Not your address of record")
         refused = self._bind(request, self.aor(user), flow, now)
         return refused or self._listing(request, self.aor(user), now)

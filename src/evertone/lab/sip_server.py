@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from evertone.errors import SipParseError
 from evertone.flows import (
@@ -51,7 +51,8 @@ class SipServer:
     let in); servers given one ``store`` share their bindings, and then must name the same
     domain first: it is the one of all addresses of record. ``routes`` maps a domain, or
     ``"*"`` for own users without a binding, to the server that a request is relayed to.
-    Times are seconds on the shell's clock.
+    ``owners`` maps digest user names to the users that they may register, where that is not the
+    same one. Times are seconds on the shell's clock.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class SipServer:
         max_expires_s: int = 7200,
         nonce_lifetime_s: float = 300.0,
         routes: Mapping[str, Target] | None = None,
+        owners: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self.kind = "sip"
         self.name = name
@@ -79,6 +81,7 @@ class SipServer:
         """Messages that could not be read, or belonged to nothing."""
         self._rng = rng
         self._users = dict(users)
+        self._owners = dict(owners or {})
         self._realm = realm or self.domains[0]
         self._algorithms = algorithms
         self._limits_s = (min_expires_s, max_expires_s)
@@ -103,6 +106,7 @@ class SipServer:
             auth=self._digest(proxy=False),
             min_expires_s=self._limits_s[0],
             max_expires_s=self._limits_s[1],
+            owners=self._owners,
         )
         self._proxy = Proxy(
             self._layer,

@@ -1,0 +1,575 @@
+"""What will this phone do when ...: a user's own settings in a lab that fits them.
+
+:func:`rehearse` invents the servers that the settings speak of (:mod:`rehearsal_site`), lets
+faults strike and calls be made, and reports what came of it. The phone is the one of
+production; nothing here tells it what to do. Same arguments, same result.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from evertone.config.settings import PhoneSettings
+from evertone.errors import LimitError, UsageError
+from evertone.events import CallChanged, Event, Refreshed, Registered
+from evertone.lab.name_server import NameServer
+from evertone.lab.record import Packet, Record
+from evertone.lab.registrations import Binding
+from evertone.lab.rehearsal_callee import Callee
+from evertone.lab.rehearsal_faults import MAX_STRIKES, Harm, Strike, parse_strike
+from evertone.lab.rehearsal_ledger import Kept, Ledger
+from evertone.lab.rehearsal_site import (
+    CALLEE_ADDRESS,
+    PHONE,
+    PHONE_ADDRESSES,
+    Host,
+    Site,
+    survey,
+)
+from evertone.lab.rehearsal_time import (
+    Span,
+    clip,
+    common,
+    cut,
+    gaps,
+    merge,
+    parse_time,
+    time_text,
+    total_s,
+)
+from evertone.lab.sip_server import SipServer
+from evertone.lab.world import World
+from evertone.lab.zones import Zone
+from evertone.model import Target, Transport
+from evertone.phone.identity import LINE_PARAM, Identity
+from evertone.phone.phone import Phone
+from evertone.sip.values import Uri
+
+__all__ = [
+    "MAX_FOR_S",
+    "CallEnd",
+    "CallPlan",
+    "CallReport",
+    "HostReport",
+    "LineReport",
+    "Rehearsal",
+    "parse_calls",
+    "rehearse",
+]
+
+INSTANCE = "urn:uuid:00000000-0000-4000-8000-000000000001"
+CALLEE = "callee"
+DELAYED_S = 1.0
+"""A call that rings later than this after it was dialled counts as delayed."""
+MAX_FOR_S = 366 * 86_400.0
+MAX_CALLS = 100_000
+MAX_EVENTS = 2_000_000
+MAX_PACKETS = 20_000
+
+_MAX_EXPIRES_S = 2**31 - 1  # the lab's registrars grant what is asked for
+_CALLED_AT_ONCE = frozenset({"ringing", "established"})
+
+
+# --- what is asked for ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CallPlan:
+    """Every line calls every ``every_s`` seconds and hangs up ``lasts_s`` after dialling,
+    answered or not: so long a caller waits."""
+
+    every_s: float
+    lasts_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.lasts_s < self.every_s:
+            raise UsageError(
+                f"calls of {time_text(self.lasts_s)} every {time_text(self.every_s)} overlap: a "
+                "call must end before the next, as in 'every 5m for 1m'"
+            )
+
+
+_CALLS = re.compile(r"every\s+(\S+)(?:\s+for\s+(\S+))?", re.IGNORECASE)
+
+
+def parse_calls(text: str) -> CallPlan:
+    """A plan from ``every 5m`` or ``every 5m for 90s``. Raises UsageError."""
+    found = _CALLS.fullmatch(text.strip())
+    if found is None:
+        raise UsageError(f"{text!r} is no plan of calls: write 'every 5m' or 'every 5m for 90s'")
+    every_s = parse_time(found[1])
+    return CallPlan(every_s, parse_time(found[2]) if found[2] else min(60.0, every_s / 2))
+
+
+# --- what came of it --------------------------------------------------------------------------
+
+
+class CallEnd(enum.Enum):
+    """What became of a call."""
+
+    ANSWERED = "answered"
+    LOST = "lost"
+    """Nobody was reached."""
+    DROPPED = "dropped"
+    """It was answered, and ended before its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallReport:
+    """One call: when it was dialled, how long until it rang (``waited_s``, None: never), the
+    host that carried it ("": none), and why it ended so where it was lost or dropped."""
+
+    line: int
+    at: float
+    end: CallEnd
+    waited_s: float | None
+    host: str
+    reason: str = ""
+
+    @property
+    def delayed(self) -> bool:
+        """True if it rang, but not at once."""
+        return self.waited_s is not None and self.waited_s > DELAYED_S
+
+
+@dataclass(frozen=True, slots=True)
+class LineReport:
+    """One line. ``bound`` says by host when a registration of the line stood that was made
+    there. ``unregistered``: no registrar knew the line. ``unreachable``: none that worked did,
+    so that nobody could call it; that includes the time without registration."""
+
+    line: int
+    label: str
+    bound: Mapping[str, tuple[Span, ...]]
+    unregistered: tuple[Span, ...]
+    unreachable: tuple[Span, ...]
+
+    @property
+    def unregistered_s(self) -> float:
+        """Seconds without any registration."""
+        return total_s(self.unregistered)
+
+    @property
+    def unreachable_s(self) -> float:
+        """Seconds in which incoming calls were lost."""
+        return total_s(self.unreachable)
+
+
+@dataclass(frozen=True, slots=True)
+class HostReport:
+    """One host: when it was down, when degraded, when it restarted (seconds), and how many
+    packets the phone sent to it."""
+
+    host: Host
+    packets: int
+    down: tuple[Span, ...]
+    worse: tuple[Span, ...]
+    restarts: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """One run and what is known of it.
+
+    ``events`` are the phone's, in order; ``wire`` what went between it and the SIP servers, if
+    that was asked for (``wire_cut``: only the beginning was kept).
+    """
+
+    site: Site
+    for_s: float
+    seed: int
+    plan: CallPlan | None
+    strikes: tuple[Strike, ...]
+    events: tuple[Event, ...]
+    lines: tuple[LineReport, ...]
+    calls: tuple[CallReport, ...]
+    hosts: tuple[HostReport, ...]
+    wire: tuple[Packet, ...] = field(default=(), repr=False)
+    wire_cut: bool = False
+
+    @property
+    def packets(self) -> dict[str, int]:
+        """Packets that the phone sent, by host name."""
+        return {report.host.name: report.packets for report in self.hosts}
+
+    def ended(self, end: CallEnd) -> list[CallReport]:
+        """The calls that ended so."""
+        return [call for call in self.calls if call.end is end]
+
+    @property
+    def delayed(self) -> list[CallReport]:
+        """The calls that rang late."""
+        return [call for call in self.calls if call.delayed]
+
+
+# --- the run ----------------------------------------------------------------------------------
+
+
+class _Tally(Record):
+    """Counts packets by destination, keeps those of SIP if told to, and the phone's events."""
+
+    def __init__(self, addresses: Iterable[str], most: int) -> None:
+        super().__init__(packets=True)
+        self.sent: Counter[str] = Counter()
+        self.most = most
+        self.cut = False
+        self._own = frozenset(addresses)
+
+    def packet(self, packet: Packet) -> None:
+        """Count it, and keep it if it is the phone's own."""
+        ours = packet.source[0] in self._own
+        if ours and not packet.note:
+            self.sent[packet.target[0]] += 1
+        if packet.kind == "DNS" or not self.most or not (ours or packet.target[0] in self._own):
+            return
+        if len(self.packets) < self.most:
+            self.packets.append(packet)
+        else:
+            self.cut = True
+
+    def event(self, node: str, event: Event) -> None:
+        """Keep what the phone announced, within bounds."""
+        if len(self.events) >= MAX_EVENTS:
+            raise LimitError(
+                f"more than {MAX_EVENTS} events until {time_text(event.at)}: rehearse less (--for)"
+            )
+        super().event(node, event)
+
+
+@dataclass(slots=True)
+class _Dialled:
+    """One call as its events tell it."""
+
+    line: int
+    at: float
+    ends_at: float
+    rang_at: float | None = None
+    answered: bool = False
+    over_at: float = math.inf
+    address: str = ""
+    reason: str = ""
+
+
+class _Play:
+    """One rehearsal under way."""
+
+    def __init__(self, site: Site, seed: int, *, keep_packets: bool) -> None:
+        self.site = site
+        self.tally = _Tally(PHONE_ADDRESSES, MAX_PACKETS if keep_packets else 0)
+        self.world = World(seed, record=self.tally)
+        self.calls: dict[str, _Dialled] = {}
+        self.stores: dict[int, Ledger] = {}
+        self.refused: list[_Dialled] = []
+        for host in site.hosts:
+            self._attach(host)
+        world = self.world
+        world.attach(
+            CALLEE,
+            Callee(CALLEE_ADDRESS, world.rng_for(CALLEE)),
+            [CALLEE_ADDRESS],
+            listen=[Target(CALLEE_ADDRESS, 5060, Transport.UDP)],
+        )
+        self.phone = Phone(
+            site.settings, INSTANCE, world.rng_for(PHONE), site.nameservers, draw=site.draw()
+        )
+        port = site.settings.listen_port or 5060
+        listen = [Target(address, port, Transport.UDP) for address in PHONE_ADDRESSES]
+        world.attach(PHONE, self.phone, PHONE_ADDRESSES, listen=listen)
+
+    # --- hosts ------------------------------------------------------------------------------
+
+    def _attach(self, host: Host) -> None:
+        if host.role == "dns":
+            server = NameServer({".": self.site.zone.text})
+            self.world.attach_name_server(host.name, server, host.address)
+            return
+        self.world.attach(
+            host.name,
+            self._server(host),
+            [host.address],
+            listen=tuple(host.listen),
+            certificate=tuple(host.certificate),
+        )
+
+    def _server(self, host: Host) -> SipServer:
+        is_registrar = host.role == "server"
+        store = self.stores.get(host.shares)
+        if store is None:
+            store = self.stores[host.shares] = Ledger(lambda: self.world.now, LINE_PARAM)
+            for domain in list(host.domains)[:1]:
+                store.put(_callee_at(domain), 0.0)
+        proxies = (h for h in self.site.hosts if any(r is host for r in h.relays.values()))
+        routes = {domain: registrar.udp for domain, registrar in host.relays.items()}
+        # what a registrar's own proxies bring has been let in by them
+        routes |= {f"{proxy.name}.invalid": proxy.udp for proxy in proxies}
+        lines = self.site.settings.enabled_lines() if is_registrar else ()
+        owners: dict[str, list[str]] = {}
+        for line in lines:
+            owners.setdefault(line.auth_user, []).append(line.user)
+        return SipServer(
+            host.name,
+            tuple(host.listen),
+            tuple(host.domains) or (host.address,),
+            {line.auth_user: line.password for line in lines},
+            store,
+            self.world.rng_for(host.name),
+            max_expires_s=_MAX_EXPIRES_S,
+            routes=routes,
+            owners=owners,
+        )
+
+    # --- calls ------------------------------------------------------------------------------
+
+    def schedule(self, plan: CallPlan, for_s: float) -> None:
+        """Let every line call by the plan, as long as a call can still come to its end."""
+        rounds = int((for_s - plan.lasts_s) / plan.every_s) if for_s > plan.lasts_s else 0
+        lines = self.site.settings.enabled_lines()
+        if rounds * len(lines) > MAX_CALLS:
+            raise UsageError(f"that makes more than {MAX_CALLS} calls: call less often")
+        if rounds:
+            self.world.at(plan.every_s, partial(self._round, plan, rounds))
+
+    def _round(self, plan: CallPlan, left: int) -> None:
+        """Every line calls; the next round is set when this one begins."""
+        now = self.world.now
+        for line in self.site.settings.enabled_lines():
+            self._call(line.line, now, now + plan.lasts_s)
+        if left > 1:
+            self.world.at(now + plan.every_s, partial(self._round, plan, left - 1))
+
+    def _call(self, line: int, now: float, ends_at: float) -> None:
+        dialled = _Dialled(line, now, ends_at)
+        try:
+            call = self.world.do(PHONE, lambda at: self.phone.call(line, CALLEE, at))
+        except LimitError as error:
+            dialled.reason = str(error)
+            self.refused.append(dialled)
+            return
+        self.calls[call] = dialled
+        self.world.at(ends_at, partial(self._hang_up, call))
+
+    def _hang_up(self, call: str) -> None:
+        try:
+            self.world.do(PHONE, lambda now: self.phone.hangup(call, now))
+        except UsageError:
+            return  # it is over already
+
+    # --- the report -------------------------------------------------------------------------
+
+    def report(self, for_s: float, strikes: Sequence[Strike], plan: CallPlan | None) -> Rehearsal:
+        """What came of it."""
+        down, worse = (_struck(strikes, harm, for_s) for harm in (Harm.DOWN, Harm.WORSE))
+        events = self.tally.events_of(PHONE)
+        hosts = tuple(
+            HostReport(
+                host=host,
+                packets=self.tally.sent[host.address],
+                down=tuple(down.get(host.name, ())),
+                worse=tuple(worse.get(host.name, ())),
+                restarts=tuple(
+                    s.at_s for s in strikes if s.harm is Harm.MOMENT and host.name in s.hosts
+                ),
+            )
+            for host in self.site.hosts
+        )
+        return Rehearsal(
+            site=self.site,
+            for_s=for_s,
+            seed=self.world.seed,
+            plan=plan,
+            strikes=tuple(strikes),
+            events=tuple(events),
+            lines=tuple(self._lines(for_s, down, events)),
+            calls=tuple(self._call_reports(events)),
+            hosts=hosts,
+            wire=tuple(self.tally.packets),
+            wire_cut=self.tally.cut,
+        )
+
+    def _lines(
+        self, for_s: float, down: Mapping[str, list[Span]], events: Sequence[Event]
+    ) -> Iterable[LineReport]:
+        kept = [k for store in self.stores.values() for k in store.kept(for_s)]
+        for settings in self.site.settings.enabled_lines():
+            marks = Identity(settings, INSTANCE).tokens
+            bound: dict[str, list[Span]] = {}
+            reached: list[Span] = []
+            for registrar in settings.registrars():
+                mine = [k for k in kept if marks.get(k.mark) == registrar]
+                for one in mine:
+                    bound.setdefault(one.server, []).append((one.begin_s, one.end_s))
+                ways = self._ways(settings.line, registrar, down, events, for_s)
+                reached += _reachable(mine, self.site, down, ways)
+            reached = cut(reached, down.get(PHONE, ()))
+            registered = [span for spans in bound.values() for span in spans]
+            yield LineReport(
+                line=settings.line,
+                label=settings.label or settings.user_name,
+                bound={name: tuple(clip(spans, for_s)) for name, spans in bound.items()},
+                unregistered=tuple(gaps(registered, for_s)),
+                unreachable=tuple(gaps(reached, for_s)),
+            )
+
+    def _ways(
+        self,
+        line: int,
+        registrar: int,
+        down: Mapping[str, list[Span]],
+        events: Sequence[Event],
+        for_s: float,
+    ) -> list[Span] | None:
+        """When the proxy worked by which the line had registered; None: there is none between.
+
+        Incoming calls come the way of the registration (RFC 3327).
+        """
+        registrars = {
+            host.address
+            for route in self.site.routes
+            if (route.line, route.registrar) == (line, registrar)
+            for host in route.registrars
+        }
+        turns = [
+            (event.at, event.hop.target.address)
+            for event in events
+            if isinstance(event, Registered | Refreshed)
+            and (event.line, event.server) == (line, registrar)
+            and event.hop is not None
+        ]
+        if all(address in registrars for _, address in turns):
+            return None
+        working: list[Span] = []
+        ends = [at for at, _ in turns[1:]] + [for_s]
+        for (begin, address), end in zip(turns, ends, strict=True):
+            host = self.site.at(address)
+            working += cut([(begin, end)], down.get(host.name, ()) if host else ())
+        return merge(working)
+
+    def _call_reports(self, events: Sequence[Event]) -> Iterable[CallReport]:
+        for event in events:
+            if isinstance(event, CallChanged) and event.call in self.calls:
+                _follow(self.calls[event.call], event)
+        dialled = sorted([*self.calls.values(), *self.refused], key=lambda d: (d.at, d.line))
+        return [self._call_report(one) for one in dialled]
+
+    def _call_report(self, one: _Dialled) -> CallReport:
+        end, reason = CallEnd.ANSWERED, ""
+        if not one.answered:
+            end = CallEnd.LOST
+            waited = f"nobody was reached within {time_text(one.ends_at - one.at)}"
+            reason = one.reason if one.over_at < one.ends_at or not one.address else waited
+        elif one.over_at < one.ends_at:
+            end, reason = CallEnd.DROPPED, one.reason
+        host = self.site.at(one.address)
+        waited_s = None if one.rang_at is None else one.rang_at - one.at
+        return CallReport(
+            line=one.line,
+            at=one.at,
+            end=end,
+            waited_s=waited_s,
+            host=host.name if host is not None else "",
+            reason=reason,
+        )
+
+
+def _callee_at(domain: str) -> Binding:
+    """The callee's registration: it stands for good, whatever becomes of the servers."""
+    contact = Uri("sip", CALLEE, CALLEE_ADDRESS, 5060)
+    return Binding(
+        aor=f"{CALLEE}@{domain}",
+        contact=contact,
+        text=f"<{contact}>",
+        instance="",
+        reg_id="",
+        call_id=CALLEE,
+        cseq=1,
+        server="",
+        flow=0,
+        registered_at=0.0,
+        expires_at=math.inf,
+    )
+
+
+def _struck(strikes: Sequence[Strike], harm: Harm, for_s: float) -> dict[str, list[Span]]:
+    """When which host was struck so."""
+    struck: dict[str, list[Span]] = {}
+    for strike in strikes:
+        if strike.harm is harm:
+            for host in strike.hosts:
+                struck.setdefault(host, []).append((strike.at_s, strike.until_s))
+    return {host: clip(spans, for_s) for host, spans in struck.items()}
+
+
+def _reachable(
+    kept: Sequence[Kept], site: Site, down: Mapping[str, list[Span]], ways: list[Span] | None
+) -> list[Span]:
+    """When a server that worked knew a binding: its own, or one of those that share with it."""
+    found: list[Span] = []
+    for shares in {host.shares for host in site.hosts if host.shares}:
+        sharers = [host.name for host in site.hosts if host.shares == shares]
+        spans = [(k.begin_s, k.end_s) for k in kept if k.server in sharers]
+        if not spans:
+            continue
+        all_down = down.get(sharers[0], [])
+        for name in sharers[1:]:
+            all_down = common(all_down, down.get(name, []))
+        found += cut(spans, all_down)
+    return found if ways is None else common(found, ways)
+
+
+def _follow(call: _Dialled, event: CallChanged) -> None:
+    """One event of a call."""
+    if event.state in _CALLED_AT_ONCE:
+        call.rang_at = event.at if call.rang_at is None else call.rang_at
+        call.answered |= event.state == "established"
+    elif event.state == "ended":
+        call.over_at = event.at
+        call.reason = event.reason
+    if event.hop is not None:
+        call.address = event.hop.target.address
+
+
+# --- the verb ---------------------------------------------------------------------------------
+
+
+def rehearse(
+    settings: PhoneSettings,
+    *,
+    site: Site | None = None,
+    zone: Zone | None = None,
+    faults: Sequence[str | Strike] = (),
+    calls: CallPlan | None = None,
+    for_s: float = 86_400.0,
+    seed: int = 1,
+    keep_packets: bool = False,
+) -> Rehearsal:
+    """Run ``settings`` for ``for_s`` simulated seconds in a lab made for them.
+
+    ``zone``: the DNS records (None: invented from the names); ``site``: a lab surveyed before,
+    to be used again, in place of a zone. ``faults``: phrases ``TARGET VERB FROM..TO``, or
+    strikes made of them. ``keep_packets`` fills ``wire``, for ladders. Raises ConfigError where
+    no line is in use, FaultError and UsageError that say what would be right.
+    """
+    if not 0 < for_s <= MAX_FOR_S:
+        raise UsageError(f"a rehearsal lasts more than 0 s and at most {time_text(MAX_FOR_S)}")
+    if len(faults) > MAX_STRIKES:
+        raise UsageError(f"more than {MAX_STRIKES} faults")
+    site = site or survey(settings, zone, seed)
+    strikes = [
+        parse_strike(fault, site.names, for_s) if isinstance(fault, str) else fault
+        for fault in faults
+    ]
+    play = _Play(site, seed, keep_packets=keep_packets)
+    for strike in strikes:
+        for fault in strike.faults:
+            play.world.inject(fault)
+    play.world.do(PHONE, play.phone.start)
+    if calls is not None:
+        play.schedule(calls, for_s)
+    play.world.run_until(for_s)
+    return play.report(for_s, strikes, calls)
