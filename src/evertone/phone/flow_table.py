@@ -190,7 +190,7 @@ class FlowTable:
                 flow.incoming,
                 tuple(sorted(" ".join(map(str, h)) for h in (*flow.holders, *flow.waiting))),
             )
-            for flow in {*self._by_target.values(), *self._by_id.values()}
+            for flow in dict.fromkeys([*self._by_target.values(), *self._by_id.values()])
         )
 
     # --- inside -----------------------------------------------------------------------------

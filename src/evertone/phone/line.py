@@ -51,7 +51,7 @@ class Line:
         self.credentials = Credentials(settings.auth_user, settings.password, services.rng)
         self.book = Book(self.identity, services.rng)
         self.engine = Engine(settings, services.settings.timers, marks, services.rng)
-        self._running: dict[int, Exchange] = {}
+        self._running: dict[int, tuple[Attempt, Exchange]] = {}
         self._wanted: dict[int, Wanted] = {}
         self._last_request = 0
         self._last_ticket = 0
@@ -116,9 +116,17 @@ class Line:
         return request
 
     def unwant(self, request: int, now: float) -> None:
-        """The user hung up (A13): the engine goes on nowhere, no completed follows."""
-        if self._wanted.pop(request, None) is not None:
-            self.tell(io.RequestCancelled(request), now)
+        """The user hung up (A13): the engine goes on nowhere, no completed follows.
+
+        What was sent for it is abandoned, but for a REGISTER, which runs to its end.
+        """
+        if self._wanted.pop(request, None) is None:
+            return
+        self.tell(io.RequestCancelled(request), now)
+        for attempt, exchange in list(self._running.values()):
+            if attempt.request == request and attempt.method != "REGISTER":
+                del self._running[attempt.id]
+                self.services.exchanges.abandon(exchange, now)
 
     # --- from the locator ---------------------------------------------------------------------
 
@@ -292,17 +300,17 @@ class Line:
 
     def _run(self, attempt: Attempt, exchange: Exchange) -> None:
         if not exchange.over:  # it may have failed at once, at a limit of ours
-            self._running[attempt.id] = exchange
+            self._running[attempt.id] = (attempt, exchange)
 
     def _extend(self, output: io.Extend, now: float) -> None:
-        exchange = self._running.get(output.attempt)
-        if exchange is not None:
-            self.services.exchanges.extend(exchange, now)
+        found = self._running.get(output.attempt)
+        if found is not None:
+            self.services.exchanges.extend(found[1], now)
 
     def _abandon(self, output: io.Abandon, now: float) -> None:
-        exchange = self._running.pop(output.attempt, None)
-        if exchange is not None:
-            self.services.exchanges.abandon(exchange, now)
+        found = self._running.pop(output.attempt, None)
+        if found is not None:
+            self.services.exchanges.abandon(found[1], now)
 
     def _completed(self, output: io.Completed, now: float) -> None:
         wanted = self._wanted.pop(output.request, None)
