@@ -1,7 +1,7 @@
 """A BIND of our own: one zone, generated, on an unprivileged port.
 
-It is at 127.0.0.1: named listens only at addresses that an interface bears, which the rest of
-127.0.0.0/8 is not, though everyone else can use it.
+It is at 127.0.0.1 or ::1: named listens only at addresses that an interface bears, which the
+rest of 127.0.0.0/8 is not, though everyone else can use it.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ options {{
     directory "{directory}";
     pid-file none;
     session-keyfile none;
-    listen-on port {port} {{ {address}; }};
-    listen-on-v6 {{ none; }};
+    listen-on port {port} {{ {ipv4}; }};
+    listen-on-v6 port {port} {{ {ipv6}; }};
     recursion no;
     notify no;
     dnssec-validation no;
@@ -42,7 +42,7 @@ _ZONE_HEAD = """\
 $TTL {ttl}
 @ IN SOA ns hostmaster {serial} 3600 600 86400 {ttl}
 @ IN NS ns
-ns IN A {address}
+ns IN {kind} {address}
 """
 
 
@@ -60,8 +60,10 @@ class Bind(Process):
         *,
         zone: str = "example.test",
         ttl_s: int = 60,
+        address: str = "127.0.0.1",
     ) -> None:
-        self.address = "127.0.0.1"
+        self.address = address
+        self._is_ipv6 = ":" in address
         self.port = free_port(self.address)
         self.zone = zone
         self._ttl_s = ttl_s
@@ -69,7 +71,13 @@ class Bind(Process):
         self._zone_file = directory / f"{zone}.zone"
         config = directory / "named.conf"
         config.write_text(
-            _CONFIG.format(directory=directory, port=self.port, address=self.address, zone=zone)
+            _CONFIG.format(
+                directory=directory,
+                port=self.port,
+                ipv4="none" if self._is_ipv6 else address,
+                ipv6=address if self._is_ipv6 else "none",
+                zone=zone,
+            )
         )
         self._write_zone(records)
         # A copy: on Ubuntu, AppArmor ties the installed one to /etc/bind and /var/cache/bind.
@@ -88,7 +96,12 @@ class Bind(Process):
 
     def _write_zone(self, records: str) -> None:
         self._serial += 1
-        head = _ZONE_HEAD.format(ttl=self._ttl_s, serial=self._serial, address=self.address)
+        head = _ZONE_HEAD.format(
+            ttl=self._ttl_s,
+            serial=self._serial,
+            kind="AAAA" if self._is_ipv6 else "A",
+            address=self.address,
+        )
         self._zone_file.write_text(head + textwrap.dedent(records).strip() + "\n")
 
     def _served_serial(self) -> int:

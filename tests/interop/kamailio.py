@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import tools
+from tests.interop.net import place
 from tests.interop.process import Process
 from tests.interop.raw_sip import is_alive
 
@@ -22,8 +23,8 @@ debug=2
 log_stderror=yes
 children=1              # one worker per socket: it answers in the order of arrival
 tcp_children=1
-listen=udp:{address}:{port}
-listen=tcp:{address}:{port}
+listen=udp:{place}
+listen=tcp:{place}
 alias="{domain}"
 auto_aliases=no
 dns=no
@@ -163,8 +164,7 @@ class Kamailio(Process):
         config.write_text(
             _CONFIG.format(
                 name=name,
-                address=f"[{address}]" if ":" in address else address,
-                port=port,
+                place=place(address, port),
                 domain=domain,
                 algorithm=algorithm,
                 nonce_expires_s=nonce_expires_s,

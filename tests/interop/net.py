@@ -7,7 +7,7 @@ import random
 import socket
 from dataclasses import dataclass
 
-__all__ = ["Net", "family", "free_net", "free_port"]
+__all__ = ["Net", "family", "free_net", "free_port", "place"]
 
 _TRIES = 50
 # Seeded by the process: two runs at once draw differently, and no run draws a network twice.
@@ -42,6 +42,11 @@ def free_net(port: int = 5060) -> Net:
 def family(address: str) -> socket.AddressFamily:
     """The kind of socket that an address literal takes."""
     return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def place(address: str, port: int) -> str:
+    """``ADDRESS:PORT``, an IPv6 address in brackets."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def free_port(address: str) -> int:

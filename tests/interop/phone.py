@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tests.interop.bind import Bind
+from tests.interop.net import place
 from tests.interop.process import Process, wait_until
 
 __all__ = ["Event", "Phone", "epoch_s", "evertone", "network"]
@@ -98,5 +99,5 @@ def evertone(*arguments: str | Path, timeout_s: float = 60.0) -> subprocess.Comp
 
 def network(names: Bind, bind: str, state: Path) -> list[str]:
     """The options that put a command of ours on the network of a test."""
-    where = ["--dns", f"{names.address}:{names.port}", "--bind", bind]
+    where = ["--dns", place(names.address, names.port), "--bind", bind]
     return [*where, "--state", str(state)]

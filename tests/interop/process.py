@@ -16,6 +16,7 @@ __all__ = ["Process", "wait_until"]
 
 _LIFE_S = 600  # no process outlives this, whatever becomes of the test run
 _END_S = 5.0
+_KILL_S = 10  # from the signal that ends it to the one that cannot be caught
 _POLL_S = 0.02
 
 
@@ -81,7 +82,7 @@ class Process:
             raise LookupError("timeout (coreutils) is missing")
         with self.log.open("ab") as log:
             self._popen = subprocess.Popen(
-                [timeout, "--kill-after=5", str(_LIFE_S), *self._command],
+                [timeout, f"--kill-after={_KILL_S}", str(_LIFE_S), *self._command],
                 cwd=self._directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -129,6 +129,13 @@ class Site:
         where = network(self.names, self.address(user), file.with_suffix(".state"))
         return evertone(command, file, *arguments, *where, timeout_s=timeout_s)
 
+    def resolve(self, config: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """``evertone resolve`` with the site's name server."""
+        file = self.directory / "resolve.cfg"
+        file.write_text(config, encoding="utf-8")
+        server = f"{self.names.address}:{self.names.port}"
+        return evertone("resolve", file, *arguments, "--dns", server)
+
     def call(self, config: str, user: str, number: str, *, seconds: float = 1.0) -> dict[str, Any]:
         """``evertone call --json``: its report, with its exit code as ``exit_code``."""
         done = self.run("call", config, user, number, "--json", "--seconds", str(seconds))
