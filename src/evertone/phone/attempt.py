@@ -52,13 +52,13 @@ class AttemptJob:
 
     def answered(self, leg: Leg, response: Response, now: float) -> None:
         """The final answer, mapped by the table."""
-        granted = self.succeeded(leg, response, now) if 200 <= response.status < 300 else 0
+        status, granted, wait = response.status, 0, None
+        if status < 300:
+            granted = self.succeeded(leg, response, now)
+        else:
+            wait = lenient(lambda: response.retry_after_s, None)
         result = outcome.of_response(
-            self.method,
-            response.status,
-            response.reason,
-            lenient(lambda: response.retry_after_s, None),
-            rang=leg.exchange.rang,
+            self.method, status, response.reason, wait, rang=leg.exchange.rang
         )
         self.line.finished(self.attempt, result, granted, now)
 

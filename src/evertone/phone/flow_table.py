@@ -52,7 +52,8 @@ class Flow:
         self.touched = now
         self.holders: set[Holder] = set()
         self.waiting: dict[Holder, Waiter] = {}
-        self.framer = StreamFramer(MAX_MESSAGE) if target.transport.reliable else None
+        stream = target.transport.reliable
+        self.framer = StreamFramer(MAX_MESSAGE, pings=incoming) if stream else None
 
     @property
     def reliable(self) -> bool:

@@ -56,6 +56,7 @@ class Line:
         self._last_request = 0
         self._last_ticket = 0
         self._tickets: dict[int, tuple[Group, int]] = {}
+        self._places: dict[tuple[Group, int], Where] = {}
         self._draining = False
         self._unwiped = set(settings.registrars()) if settings.unregister_on_reboot else set()
         self._told: tuple[bool, frozenset[int]] = (True, frozenset())
@@ -256,23 +257,29 @@ class Line:
     def _locate(self, output: io.Locate, now: float) -> None:
         self._last_ticket += 1
         self._tickets[self._last_ticket] = (output.group, output.registrar)
-        path, settings = self.settings.path(output.group, output.registrar), self.settings
-        where = Where(
-            group=output.group,
-            address=path.address,
-            port=path.port,
-            transport_type=path.transport_type,
-            naptr_build=settings.naptr_build,
-            dns_cache_type=settings.dns_cache_type,
-            static_cache_pri=settings.static_cache_pri,
-            srv_weight=settings.srv_weight,
-        )
         self.services.resolver.locate(
             (LOCATE, self.number, self._last_ticket),
-            where,
+            self._where(output.group, output.registrar),
             now,
             someone_waits=output.someone_waits,
         )
+
+    def _where(self, group: Group, registrar: int) -> Where:
+        """What is to be located; it never changes while the line lives."""
+        where = self._places.get((group, registrar))
+        if where is None:
+            path, settings = self.settings.path(group, registrar), self.settings
+            where = self._places[group, registrar] = Where(
+                group=group,
+                address=path.address,
+                port=path.port,
+                transport_type=path.transport_type,
+                naptr_build=settings.naptr_build,
+                dns_cache_type=settings.dns_cache_type,
+                static_cache_pri=settings.static_cache_pri,
+                srv_weight=settings.srv_weight,
+            )
+        return where
 
     def _send(self, output: io.Send, now: float) -> None:
         attempt = output.attempt

@@ -8,7 +8,6 @@ from evertone.phone.flow_table import Flow
 from evertone.phone.reading import lenient
 from evertone.phone.registration import Binding, granted_s
 from evertone.redundancy.interface import Late
-from evertone.sip.build import register_request
 from evertone.sip.message import Request, Response
 from evertone.sip.values import NameAddr
 
@@ -40,15 +39,9 @@ class RegisterJob(AttemptJob):
             self.contact = held.contact
         else:
             self.contact = self.line.identity.contact(server, flow, binding=True)
-        return register_request(
-            self.line.identity.registrar_uri(server),
-            self.line.identity.aor(server),
-            from_tag=series.from_tag,
-            call_id=series.call_id,
-            cseq=series.next_cseq(),
-            contact=self.contact,
-            expires_s=self._asked_s(),
-            user_agent=self.line.services.user_agent,
+        line = self.line
+        return series.request(
+            line.identity, server, self.contact, self._asked_s(), line.services.user_agent
         )
 
     def succeeded(self, leg: Leg, response: Response, now: float) -> int:

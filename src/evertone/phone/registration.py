@@ -10,14 +10,25 @@ from evertone.phone.flow_table import BINDING, Flow, Holder
 from evertone.phone.identity import Identity
 from evertone.phone.reading import lenient
 from evertone.phone.snapshot import BindingSnapshot
-from evertone.sip.build import new_call_id, new_tag
-from evertone.sip.message import Response
+from evertone.sip.build import new_call_id, new_tag, register_request
+from evertone.sip.message import Request, Response
 from evertone.sip.values import NameAddr
 
 __all__ = ["Binding", "Book", "Series", "granted_s"]
 
 _MAX_BINDINGS = 64  # per line: far more than any hop list is long
 _MAX_INTERVAL_S = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """The last REGISTER of a series: what it said, and its headers around the CSeq."""
+
+    contact: NameAddr
+    expires_s: int
+    uri: str
+    before: tuple[tuple[str, str], ...]
+    after: tuple[tuple[str, str], ...]
 
 
 @dataclass(slots=True)
@@ -28,11 +39,34 @@ class Series:
     from_tag: str
     cseq: int = 0
     min_expires_s: int = 0  # what a 423 of this server taught us (A4)
+    _last: _Last | None = None
 
-    def next_cseq(self) -> int:
-        """CSeq + 1 for every transaction (A1)."""
+    def request(
+        self, identity: Identity, server: int, contact: NameAddr, expires_s: int, user_agent: str
+    ) -> Request:
+        """The next REGISTER, without its Via: CSeq + 1 for every transaction (A1).
+
+        A refresh differs from the one before in its CSeq alone, so it is made from that.
+        """
         self.cseq += 1
-        return self.cseq
+        last = self._last
+        if last is not None and last.contact == contact and last.expires_s == expires_s:
+            cseq = ("CSeq", f"{self.cseq} REGISTER")
+            return Request("REGISTER", last.uri, [*last.before, cseq, *last.after])
+        request = register_request(
+            identity.registrar_uri(server),
+            identity.aor(server),
+            from_tag=self.from_tag,
+            call_id=self.call_id,
+            cseq=self.cseq,
+            contact=contact,
+            expires_s=expires_s,
+            user_agent=user_agent,
+        )
+        names = [name for name, _ in request.headers]
+        at, headers = names.index("CSeq"), tuple(request.headers)
+        self._last = _Last(contact, expires_s, request.uri, headers[:at], headers[at + 1 :])
+        return request
 
 
 @dataclass(slots=True)
