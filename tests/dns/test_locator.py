@@ -56,6 +56,17 @@ def test_the_list_lives_as_long_as_the_shortest_ttl_behind_it() -> None:
     assert b.hops(where())[0].valid_until == pytest.approx(60, abs=0.1)  # not begun anew
 
 
+@pytest.mark.rule("D11")
+def test_a_list_that_stands_is_given_as_it_is_until_a_new_answer_overtakes_it() -> None:
+    b = bench("sip.example. 50 IN A 192.0.2.1\n")
+    hops = b.hops(where(port=5060))
+    assert b.hops(where(port=5060)) is hops
+    change(b, "sip.example. 50 IN A 192.0.2.2\n")
+    assert b.hops(where(port=5060)) is hops
+    b.hops(where(port=5060, dns_cache_type=0))  # another line asks each time
+    assert plain(b) == ["UDP 192.0.2.2:5060"]
+
+
 @pytest.mark.rule("D11", "D15")
 def test_a_ttl_of_zero_serves_one_request_and_is_asked_for_once() -> None:
     zone = "_sip._udp.sip.example. 0 IN SRV 1 1 5060 one.example.\n"

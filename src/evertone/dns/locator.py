@@ -31,6 +31,7 @@ _WARN_EVERY_S = 10.0
 _MAX_TASKS = 256
 _MAX_QUERIES = 512
 _MAX_LISTS = 128
+_FIRM = frozenset((HopSource.DNS, HopSource.LITERAL))  # what a walk would find again
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ class Locator:
         self._queries: dict[Question, Query] = {}
         self._waiting: dict[Question, list[int]] = {}
         self._lists: dict[Where, tuple[Hop, ...]] = {}
+        self._standing: dict[Where, tuple[Hop, ...]] = {}  # those that no answer overtook (D11)
         self._ignored = 0
         self._warned_at = float("-inf")
 
@@ -141,6 +143,10 @@ class Locator:
         """
         if any(task.ticket_open and task.ticket == ticket for task in self._tasks.values()):
             raise UsageError(f"ticket {ticket!r} is in use")
+        standing = self._standing.get(where)
+        if standing is not None and now < standing[0].valid_until:
+            self._effects.append(Located(ticket, standing, self._spare(where, standing, now)))
+            return
         if len(self._tasks) >= _MAX_TASKS:
             self._effects.append(LocateFailed(ticket, "too many addresses are being located"))
             return
@@ -161,6 +167,7 @@ class Locator:
     def network_changed(self, now: float) -> None:
         """Another network may answer what failed, and what is asked is asked anew (R8)."""
         self._sources.cache.forget_failures()
+        self._standing.clear()
         for query in self._queries.values():
             query.restart(now)
             self._carry(query, now)
@@ -257,8 +264,12 @@ class Locator:
         task = self._end(number)
         self._lists.pop(task.where, None)
         self._lists[task.where] = hops
+        if _FIRM.issuperset(hop.source for hop in hops):
+            self._standing[task.where] = hops
         if len(self._lists) > _MAX_LISTS:
-            del self._lists[next(iter(self._lists))]
+            oldest = next(iter(self._lists))
+            del self._lists[oldest]
+            self._standing.pop(oldest, None)
         self._located(task, hops, now)
 
     def _fail(self, number: int, text: str, now: float, *, unanswered: bool) -> None:
@@ -346,6 +357,7 @@ class Locator:
         waiting = [n for n in self._waiting.pop(question) if n in self._tasks]
         with_extra = any(self._tasks[n].where.dns_cache_type == 2 for n in waiting)
         entry = self._sources.put(answer, now, with_extra=with_extra)
+        self._standing.clear()
         for number in waiting:
             task = self._tasks[number]
             found = self._sources.find(question, task.where, now, entry)
