@@ -48,6 +48,19 @@ def test_a_peer_that_answered_once_must_answer_again() -> None:
 
 
 @pytest.mark.rule("R9")
+def test_pongs_keep_a_connection_however_many_come() -> None:
+    desk = over_tcp()
+    flow = desk.flow_to(TCP)
+    for _ in range(20):
+        seen = len(pings(desk))
+        while len(pings(desk)) == seen:
+            desk.run(desk.now + 1)
+        desk.say(flow, b"\r\n")
+    assert desk.closed == []
+    assert len(desk.requests("REGISTER")) == 1
+
+
+@pytest.mark.rule("R9")
 def test_flow_timer_sets_the_pace_and_shows_support() -> None:
     desk = over_tcp(("Flow-Timer", "50"))
     assert len(pings(desk)) >= 1

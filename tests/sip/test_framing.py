@@ -59,6 +59,13 @@ def test_a_ping_in_two_pieces_is_answered_all_the_same() -> None:
     assert framer.feed(b"\n") == [Ping()]
 
 
+def test_pongs_on_a_connection_of_our_own_never_make_a_ping() -> None:
+    framer = StreamFramer(pings=False)
+    assert [framer.feed(b"\r\n") for _ in range(3)] == [[Pong()], [Pong()], [Pong()]]
+    assert framer.feed(b"\r") == []
+    assert framer.feed(b"\n") == [Pong()]
+
+
 def test_a_pong_before_a_message_is_no_half_of_a_later_ping() -> None:
     framer = StreamFramer()
     assert framer.feed(b"\r\n" + OPTIONS + b"\r\n") == [Pong(), OPTIONS, Pong()]

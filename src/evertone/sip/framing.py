@@ -47,9 +47,12 @@ class StreamFramer:
     ``feed`` takes bytes as they come, a single one or many messages at once, and gives back
     what is complete, in order. Once :attr:`failed` is set the stream cannot be read any more:
     close the connection.
+
+    ``pings``: the peer opened the connection, so it is the one that pings (RFC 5626 §3.5.1),
+    and two CRLFs are a ping even if they come apart. Else single ones are pongs, all of them.
     """
 
-    def __init__(self, max_message: int = MAX_MESSAGE) -> None:
+    def __init__(self, max_message: int = MAX_MESSAGE, *, pings: bool = True) -> None:
         self.failed: SipParseError | None = None
         """Why this stream is unusable; None while it is fine. Look at it after each feed."""
         self._max_message = max_message
@@ -59,6 +62,7 @@ class StreamFramer:
         self._scanned = 0  # no end of head begins before this
         self._line_checked = False
         self._need = 0  # bytes of the message whose head is complete; 0 while it isn't
+        self._pings = pings
         self._half_ping = False  # one CRLF has just gone by
 
     @property
@@ -71,7 +75,7 @@ class StreamFramer:
 
         Raises SipParseError when the stream is or becomes unreadable; messages that were
         complete before the fault are given back first, and the next call raises.
-        A ping whose two CRLFs come in two pieces shows as a Pong, then a Ping.
+        A ping whose two CRLFs come in two pieces shows as a Pong, then a Ping (``pings`` only).
         """
         if self.failed is not None:
             raise self.failed
@@ -123,7 +127,7 @@ class StreamFramer:
                 self._advance(self._start + 2)
             else:
                 frames.append(_PONG)
-                self._half_ping = True
+                self._half_ping = self._pings
             self._advance(self._start + 2)
         if self.pending and not buffer.startswith(b"\r", self._start):
             self._half_ping = False
