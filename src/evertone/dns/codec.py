@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import dns.exception
@@ -40,6 +41,10 @@ _HEADER = struct.Struct("!HH")
 _MAX_MESSAGE_BYTES = 65_535
 _MAX_TTL_S = 2**31 - 1  # RFC 2181 §8: greater ones count as 0
 _MAX_STRING = 256
+
+# what is remembered of messages: so many, none longer than one datagram usually is
+_REMEMBERED = 256
+_REMEMBERED_BYTES = 1500
 
 # what dnspython raises on bytes that are no DNS message: its own tree, and leaks of Python's
 _CODEC_ERRORS = (dns.exception.DNSException, ValueError, LookupError, TypeError, struct.error)
@@ -97,10 +102,15 @@ def message_id(data: bytes) -> int | None:
 
 def encode_query(query_id: int, question: Question) -> bytes:
     """A recursive query for ``question``. DnsError if its name is no domain name."""
+    return query_id.to_bytes(2, "big") + _encode_query(question)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _encode_query(question: Question) -> bytes:
+    """All of a query but its id: the same questions are asked again and again."""
     try:
         name = dns.name.from_text(question.name)
-        query = dns.message.make_query(name, question.rtype.value, id=query_id)
-        return query.to_wire()
+        return dns.message.make_query(name, question.rtype.value, id=0).to_wire()[2:]
     except _CODEC_ERRORS as error:
         raise DnsError(f"{question.name!r} is not a domain name") from error
 
@@ -109,6 +119,19 @@ def decode(data: bytes) -> Message:
     """Parse a message. DnsError, and nothing else, for bytes that are none."""
     if len(data) > _MAX_MESSAGE_BYTES:
         raise DnsError("a DNS message of more than 65535 bytes")
+    if not 2 <= len(data) <= _REMEMBERED_BYTES:
+        return _decode(data)
+    # answers repeat but for their id
+    return replace(_decode_body(data[2:]), id=int.from_bytes(data[:2], "big"))
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _decode_body(body: bytes) -> Message:
+    """A message without its id, which is 0 here."""
+    return _decode(b"\0\0" + body)
+
+
+def _decode(data: bytes) -> Message:
     try:
         truncated = bool(_HEADER.unpack_from(data)[1] & dns.flags.TC)
         parsed = dns.message.from_wire(

@@ -25,6 +25,7 @@ MAX_ANSWERS = 1000
 
 _MAX_CNAMES = 8
 _UDP_SIZE = 512
+_MAX_ANSWERS = 1000  # that are remembered
 
 _ADDITIONAL: dict[dns.rdatatype.RdataType, str] = {
     dns.rdatatype.NAPTR: "replacement",
@@ -65,6 +66,7 @@ class NameServer:
         if isinstance(zones, str):
             zones = {".": zones}
         self._records = {}
+        self._answers.clear()
         for origin, text in zones.items():
             try:
                 zone = dns.zone.from_text(

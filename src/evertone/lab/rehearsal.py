@@ -73,6 +73,7 @@ MAX_EVENTS = 2_000_000
 MAX_PACKETS = 20_000
 
 _MAX_EXPIRES_S = 2**31 - 1  # the lab's registrars grant what is asked for
+_NONCE_LIFETIME_S = 7 * 86_400.0  # a challenge is asked for once, not with every refresh
 _CALLED_AT_ONCE = frozenset({"ringing", "established"})
 
 
@@ -320,6 +321,7 @@ class _Play:
             store,
             self.world.rng_for(host.name),
             max_expires_s=_MAX_EXPIRES_S,
+            nonce_lifetime_s=_NONCE_LIFETIME_S,
             routes=routes,
             owners=owners,
         )
