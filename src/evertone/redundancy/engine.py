@@ -130,15 +130,7 @@ class Engine:
         self._walker.located(event, now)
 
     def _locate_failed(self, event: io.LocateFailed, now: float) -> None:
-        self._state.announce(
-            ResolveFailed(
-                at=now,
-                line=self._state.line,
-                server=event.registrar,
-                rule=Rule.D14,
-                reason=event.text,
-            )
-        )
+        self._state.tell(ResolveFailed, now, event.registrar, rule=Rule.D14, reason=event.text)
         self._walker.locate_failed(event.group, event.registrar, event.text, now)
 
     def _silent(self, event: io.Silent, now: float) -> None:
@@ -313,17 +305,15 @@ class Engine:
         if attempt is not None and step is not Step.NEXT and self._may_use(walk, attempt, now):
             self._homing.use(attempt.hop, attempt.registrar, attempt.reason, now)
         if step is Step.RESULT:
-            self._state.announce(
-                Refused(
-                    at=now,
-                    line=self._state.line,
-                    server=walk.registrar,
-                    hop=walk.hop,
-                    rule=Rule.A7,
-                    reason=str(outcome),
-                    method=walk.method,
-                    outcome=outcome,
-                )
+            self._state.tell(
+                Refused,
+                now,
+                walk.registrar,
+                hop=walk.hop,
+                rule=Rule.A7,
+                reason=str(outcome),
+                method=walk.method,
+                outcome=outcome,
             )
         self._state.out.append(io.Completed(walk.request, outcome, attempt))
 

@@ -45,16 +45,8 @@ class Homing:
         self.arm(lst)
         self._settling.watch(lst, now)
         moved, rule = (FailedOver, Rule.B7) if lst.away else (FailedBack, lst.failback.rule)
-        self._state.announce(
-            moved(
-                at=now,
-                line=self._state.line,
-                server=registrar,
-                hop=hop,
-                rule=rule,
-                reason=reason.value,
-                origin=origin,
-            )
+        self._state.tell(
+            moved, now, registrar, hop=hop, rule=rule, reason=reason.value, origin=origin
         )
 
     def arm(self, lst: HopList) -> None:
@@ -94,16 +86,14 @@ class Homing:
     def failed(self, lst: HopList, hop: Hop, outcome: Outcome, now: float) -> None:
         """A try home failed: the time runs anew (B6)."""
         self.postpone(lst, now)
-        self._state.announce(
-            ProbeFailed(
-                at=now,
-                line=self._state.line,
-                server=lst.registrar,
-                hop=hop,
-                rule=Rule.B6,
-                reason=str(outcome),
-                outcome=outcome,
-            )
+        self._state.tell(
+            ProbeFailed,
+            now,
+            lst.registrar,
+            hop=hop,
+            rule=Rule.B6,
+            reason=str(outcome),
+            outcome=outcome,
         )
 
     def postpone(self, lst: HopList, now: float) -> None:
@@ -120,16 +110,14 @@ class Homing:
 
     def changed(self, lst: HopList, change: Change, now: float) -> None:
         """Tell of a new resolution; a new primary starts the clocks (B8)."""
-        self._state.announce(
-            Resolved(
-                at=now,
-                line=self._state.line,
-                server=lst.registrar,
-                hop=lst.hops[0],
-                rule=Rule.D3 if change is Change.FIRST else Rule.B8,
-                reason=change.value,
-                hops=lst.hops,
-            )
+        self._state.tell(
+            Resolved,
+            now,
+            lst.registrar,
+            hop=lst.hops[0],
+            rule=Rule.D3 if change is Change.FIRST else Rule.B8,
+            reason=change.value,
+            hops=lst.hops,
         )
         self.arm(lst)
 

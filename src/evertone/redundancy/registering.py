@@ -220,16 +220,14 @@ class Registering:
         new = registration.record(hop, expires_s, now, shared=shared)
         self._overtake_removals(registrar, hop.target)
         registration.be(RegState.REGISTERED, now, attempt.reason.value)
-        state.announce(
-            (Registered if new else Refreshed)(
-                at=now,
-                line=state.line,
-                server=registrar,
-                hop=hop,
-                rule=attempt.rule,
-                reason=attempt.reason.value,
-                expires_s=expires_s,
-            )
+        state.tell(
+            Registered if new else Refreshed,
+            now,
+            registrar,
+            hop=hop,
+            rule=attempt.rule,
+            reason=attempt.reason.value,
+            expires_s=expires_s,
         )
         refresh_at = now + refresh_delay_s(state.settings, expires_s)
         state.timers.cancel(TimerKey(TimerKind.RETRY, registrar))
@@ -328,15 +326,13 @@ class Registering:
             for kind in (TimerKind.REFRESH, TimerKind.EXPIRE):
                 state.timers.cancel(TimerKey(kind, registrar))
             registration.be(RegState.IDLE, now, "removed")
-        state.announce(
-            Unregistered(
-                at=now,
-                line=state.line,
-                server=registrar,
-                hop=walk.hop,
-                rule=walk.rule,
-                reason=str(walk.last_outcome or ""),
-            )
+        state.tell(
+            Unregistered,
+            now,
+            registrar,
+            hop=walk.hop,
+            rule=walk.rule,
+            reason=str(walk.last_outcome or ""),
         )
         recheck = walk.rule in _RECHECKED_REMOVALS and registration.binding(now) is not None
         if (recheck or walk.overtaken) and not self.under_way(registrar):
@@ -351,15 +347,13 @@ class Registering:
         registration.drop_expired(now)
         if registration.state is RegState.REGISTERED:
             registration.be(RegState.FAILED, now, "the binding ran out")
-        state.announce(
-            Unregistered(
-                at=now,
-                line=state.line,
-                server=registrar,
-                hop=held.hop if held is not None else None,
-                rule=Rule.R3,
-                reason="the binding ran out",
-            )
+        state.tell(
+            Unregistered,
+            now,
+            registrar,
+            hop=held.hop if held is not None else None,
+            rule=Rule.R3,
+            reason="the binding ran out",
         )
         row = down_row(state.fallback, registrar, DownTrigger.EXPIRY)
         if row.action is DownAction.NOTHING or state.on != registrar:
@@ -428,16 +422,14 @@ class Registering:
     def _probe_ended(self, walk: Walk, outcome: Outcome, now: float) -> None:
         """F4, P2: the next try counts from this one's end."""
         state = self._state
-        state.announce(
-            ProbeFailed(
-                at=now,
-                line=state.line,
-                server=walk.registrar,
-                hop=walk.hop,
-                rule=walk.rule,
-                reason=str(outcome),
-                outcome=outcome,
-            )
+        state.tell(
+            ProbeFailed,
+            now,
+            walk.registrar,
+            hop=walk.hop,
+            rule=walk.rule,
+            reason=str(outcome),
+            outcome=outcome,
         )
         if walk.rule is Rule.F4 and state.on == FALLBACK:
             state.timers.set(PROBE, now + state.settings.fallback_timeout + state.spread_s())
@@ -446,17 +438,15 @@ class Registering:
             state.timers.set(PROXY_PROBE, now + interval)
 
     def _announce_refused(self, walk: Walk, outcome: Outcome, now: float) -> None:
-        self._state.announce(
-            Refused(
-                at=now,
-                line=self._state.line,
-                server=walk.registrar,
-                hop=walk.hop,
-                rule=Rule.A6,
-                reason=str(outcome),
-                method=walk.method,
-                outcome=outcome,
-            )
+        self._state.tell(
+            Refused,
+            now,
+            walk.registrar,
+            hop=walk.hop,
+            rule=Rule.A6,
+            reason=str(outcome),
+            method=walk.method,
+            outcome=outcome,
         )
 
     def _retry_later(self, registrar: int, now: float) -> None:

@@ -77,11 +77,7 @@ class Serving:
         state = self._state
         registration = state.registrations[registrar]
         if registration.available:
-            state.announce(
-                ServerDown(
-                    at=now, line=state.line, server=registrar, hop=hop, rule=Rule.F8, reason=reason
-                )
-            )
+            state.tell(ServerDown, now, registrar, hop=hop, rule=Rule.F8, reason=reason)
         registration.available = False
 
     def lost(self) -> None:
@@ -117,46 +113,25 @@ class Serving:
         state.proxy = group
         if group is Group.PROXY2:
             state.timers.set(PROXY_PROBE, now + state.settings.outbound_proxy_fallback_interval)
-            state.announce(
-                FellBack(
-                    at=now,
-                    line=state.line,
-                    server=registrar,
-                    hop=hop,
-                    rule=Rule.P2,
-                    reason="outbound proxy 1 is unavailable",
-                    origin_server=registrar,
-                )
+            state.tell(
+                FellBack,
+                now,
+                registrar,
+                hop=hop,
+                rule=Rule.P2,
+                reason="outbound proxy 1 is unavailable",
+                origin_server=registrar,
             )
             return
         state.timers.cancel(PROXY_PROBE)
-        state.announce(
-            FailedBack(
-                at=now,
-                line=state.line,
-                server=registrar,
-                hop=hop,
-                rule=Rule.P2,
-                reason="outbound proxy 1 answered",
-            )
+        state.tell(
+            FailedBack, now, registrar, hop=hop, rule=Rule.P2, reason="outbound proxy 1 answered"
         )
 
     def _announce_fallback(self, now: float, hop: Hop | None, rule: Rule, reason: str) -> None:
-        self._state.announce(
-            FellBack(
-                at=now,
-                line=self._state.line,
-                server=FALLBACK,
-                hop=hop,
-                rule=rule,
-                reason=reason,
-                origin_server=WORKING,
-            )
+        self._state.tell(
+            FellBack, now, FALLBACK, hop=hop, rule=rule, reason=reason, origin_server=WORKING
         )
 
     def _announce_home(self, now: float, hop: Hop | None, rule: Rule, reason: str) -> None:
-        self._state.announce(
-            FailedBack(
-                at=now, line=self._state.line, server=WORKING, hop=hop, rule=rule, reason=reason
-            )
-        )
+        self._state.tell(FailedBack, now, WORKING, hop=hop, rule=rule, reason=reason)

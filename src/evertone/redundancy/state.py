@@ -11,12 +11,13 @@ from functools import lru_cache
 from evertone.clock import TimerTable
 from evertone.config.settings import LineSettings
 from evertone.events import Event
-from evertone.model import Group
+from evertone.model import Group, Hop
 from evertone.redundancy.hoplist import HopList
 from evertone.redundancy.interface import Announce, EngineOutput
 from evertone.redundancy.marks import TargetMarks
 from evertone.redundancy.policy import FallbackType
 from evertone.redundancy.registration import Registration
+from evertone.rules import Rule
 from evertone.schedule import SipTimers, give_up_s
 
 __all__ = ["LineState", "TimerKey", "TimerKind", "attempt_span_s"]
@@ -122,6 +123,25 @@ class LineState:
         spread = self.settings.spread
         return self.rng.uniform(0.0, spread) if spread > 0 else 0.0
 
-    def announce(self, event: Event) -> None:
-        """Tell the world."""
+    def tell(
+        self,
+        kind: type[Event],
+        now: float,
+        server: int,
+        *,
+        rule: Rule,
+        reason: str,
+        hop: Hop | None = None,
+        **more: object,
+    ) -> None:
+        """Tell the world; ``more`` are the fields of that kind of event."""
+        event = kind(
+            at=now,
+            line=self.settings.line,
+            server=server,
+            hop=hop,
+            rule=rule,
+            reason=reason,
+            **more,
+        )
         self.out.append(Announce(event))

@@ -281,16 +281,8 @@ class Walker:
         self._attempts[attempt.id] = walk
         state.marks.sent(hop.target, now)
         state.out.append(Send(attempt))
-        state.announce(
-            RequestSent(
-                at=now,
-                line=state.line,
-                server=walk.registrar,
-                hop=hop,
-                rule=rule,
-                reason=why,
-                attempt=attempt,
-            )
+        state.tell(
+            RequestSent, now, walk.registrar, hop=hop, rule=rule, reason=why, attempt=attempt
         )
 
     def _why(self, walk: Walk, method: str) -> tuple[Reason, Rule, str]:
@@ -370,17 +362,15 @@ class Walker:
         if judged.alive or outcome.kind is not OutcomeKind.UNAVAILABLE:
             walk.path_alive = True
         rule = CAUSE_RULES[outcome.cause] if outcome.cause is not None else judged.rule
-        self._state.announce(
-            TargetFailed(
-                at=now,
-                line=self._state.line,
-                server=walk.registrar,
-                hop=hop,
-                rule=rule,
-                reason=str(outcome),
-                method=attempt.method,
-                outcome=outcome,
-            )
+        self._state.tell(
+            TargetFailed,
+            now,
+            walk.registrar,
+            hop=hop,
+            rule=rule,
+            reason=str(outcome),
+            method=attempt.method,
+            outcome=outcome,
         )
         self._host.hop_failed(walk, hop, outcome, now)
         if walk.purpose is Purpose.REGISTER:  # a failover that nobody waits for
