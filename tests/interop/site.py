@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from tests.interop.bind import Bind
 from tests.interop.capture import Capture
+from tests.interop.handset import Handset
 from tests.interop.kamailio import Kamailio
 from tests.interop.net import Net, free_net
 from tests.interop.phone import Phone, evertone, network
@@ -21,7 +22,7 @@ __all__ = ["DOMAIN", "USERS", "Site", "example"]
 DOMAIN = "yealink.pbx.com"
 """The name that the guide's examples register with."""
 
-USERS = ("4605", "4606", "4607")
+USERS = ("4605", "4606", "4607", "4608")
 """Each one's password is the user name, as in the guide's examples."""
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -119,6 +120,12 @@ class Site:
             name=f"phone-{user}",
             answer=answer,
         )
+
+    def handset(self, config: str, user: str) -> Handset:
+        """A phone that can be told to call; start it by entering it."""
+        file = self.directory / f"handset-{user}.cfg"
+        file.write_text(config, encoding="utf-8")
+        return Handset(file, names=self.names, bind=self.address(user))
 
     def run(
         self, command: str, config: str, user: str, *arguments: str, timeout_s: float = 90.0

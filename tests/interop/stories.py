@@ -17,9 +17,9 @@ from tests.interop.capture import Packet
 from tests.interop.phone import Event, Phone, epoch_s
 from tests.interop.site import Site, example
 
-__all__ = ["CALLEE", "CALLER", "PHONE", "STORIES", "Story", "tell"]
+__all__ = ["CALLEE", "CALLER", "HANDSET", "PHONE", "STORIES", "Story", "tell"]
 
-PHONE, CALLEE, CALLER = "4605", "4606", "4607"
+PHONE, CALLEE, CALLER, HANDSET = "4605", "4606", "4607", "4608"
 
 _SETTLED_S = 10.0  # until a phone is registered, with every server well
 _REFRESH_S = 30.0  # in the failover example; in the fallback example when the binding runs out
@@ -38,6 +38,7 @@ class Story:
     moments: dict[str, float] = field(default_factory=dict)
     events: dict[str, list[Event]] = field(default_factory=dict)
     calls: list[dict[str, Any]] = field(default_factory=list)
+    handset_calls: list[dict[str, Any]] = field(default_factory=list)
     packets: list[Packet] = field(default_factory=list)
     bindings: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     exit_codes: dict[str, int | None] = field(default_factory=dict)
@@ -114,10 +115,17 @@ def _failover(strike: Strike, heal: Strike) -> Plot:
 
     def plot(story: Story) -> None:
         site = story.site
-        with _registered(story, failover_config) as (phone, callee):
+        with (
+            _registered(story, failover_config) as (phone, callee),
+            site.handset(failover_config(site, HANDSET), HANDSET) as handset,
+        ):
             strike(site)
             story.note("outage")
-            story.call(failover_config, CALLEE)
+            with ThreadPoolExecutor(1) as aside:
+                call = aside.submit(story.call, failover_config, CALLEE)
+                for _ in range(2):
+                    story.handset_calls.append(handset.call(PHONE))
+                call.result()
             for one in (phone, callee):
                 one.wait_for("FailedOver", _REFRESH_S + _S1_S + _SLACK_S)
             time.sleep(10)
@@ -126,6 +134,7 @@ def _failover(strike: Strike, heal: Strike) -> Plot:
             for one in (phone, callee):
                 one.wait_for("FailedBack", 60 + _S1_S + _SLACK_S)
             story.call(failover_config, CALLEE)
+            story.handset_calls.append(handset.call(PHONE))
 
     return plot
 

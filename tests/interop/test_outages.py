@@ -171,6 +171,21 @@ def test_a_call_placed_in_the_outage_is_answered(told: Telling, story: str) -> N
     assert at_home["answered_s"] <= 1
 
 
+@pytest.mark.rule("B4", "B7", "C1", "S1")
+@stories(*FAILOVERS)
+def test_a_phone_long_registered_waits_for_the_dead_primary_once(told: Telling, story: str) -> None:
+    tale = told(story)
+    first, second, at_home = tale.handset_calls
+    targets = [f"UDP {server.address}:5060" for server in (tale.site.primary, tale.site.secondary)]
+    assert [row["target"] for row in first["tried"]] == targets
+    assert first["answered_s"] <= S1_INVITE_END_S + 1
+    # the move holds for the next request, whatever kind found the primary dead
+    assert [row["target"] for row in second["tried"]] == targets[1:]
+    assert second["answered_s"] <= 1
+    assert [row["target"] for row in at_home["tried"]] == targets[:1]
+    assert at_home["answered_s"] <= 1
+
+
 # --- fallback: REGISTER, successive -----------------------------------------------------------
 
 
