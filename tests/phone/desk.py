@@ -10,16 +10,21 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import dns.message
+import dns.rdatatype
+
 from evertone.config.settings import LineSettings, PhoneSettings, ServerSettings
 from evertone.errors import SipParseError
 from evertone.events import Event
 from evertone.flows import (
     Announce,
     CloseFlow,
+    DnsReceived,
     DnsSend,
     FlowClosed,
     FlowFailed,
     FlowOpened,
+    Nameserver,
     OpenFlow,
     Received,
     Transmit,
@@ -29,6 +34,7 @@ from evertone.model import Cause, Target, Transport
 from evertone.phone.phone import Phone
 from evertone.sip.build import response_to
 from evertone.sip.message import Message, Request, Response, parse
+from tests.dns.wire import reply
 
 INSTANCE = "urn:uuid:00000000-0000-4000-8000-000000000001"
 HERE = "192.0.2.10"
@@ -123,11 +129,17 @@ class Desk:
     """One phone, its shell and its peers. ``peers`` are keyed by target."""
 
     def __init__(
-        self, settings: PhoneSettings | LineSettings, *, auto_answer: bool = False
+        self,
+        settings: PhoneSettings | LineSettings,
+        *,
+        auto_answer: bool = False,
+        nameservers: tuple[Nameserver, ...] = (),
     ) -> None:
         if isinstance(settings, LineSettings):
             settings = PhoneSettings(lines=(settings,))
-        self.phone = Phone(settings, INSTANCE, random.Random(7), auto_answer=auto_answer)
+        self.phone = Phone(
+            settings, INSTANCE, random.Random(7), nameservers, auto_answer=auto_answer
+        )
         self.now = 0.0
         self.peers: dict[Target, Peer] = {}
         self.refusing: dict[Target, Cause] = {}
@@ -137,7 +149,7 @@ class Desk:
         self.sent: list[Sent] = []
         self.raw: list[tuple[int, bytes]] = []
         self.events: list[Event] = []
-        self.dns: list[DnsSend] = []
+        self.records: tuple[str, ...] = ()  # what the name servers know; (): they are silent
         self._last_flow = 0
 
     # --- time and effects -----------------------------------------------------------------------
@@ -157,7 +169,7 @@ class Desk:
                 elif isinstance(effect, Announce):
                     self.events.append(effect.event)
                 else:
-                    self.dns.append(effect)
+                    self._ask(effect)
 
     def run(self, until: float) -> None:
         """Let time pass until ``until``, timer by timer."""
@@ -195,6 +207,16 @@ class Desk:
         """A connection ends."""
         del self.flows[flow]
         self._give(FlowClosed(flow, cause))
+
+    def fail(self, target: Target, cause: Cause) -> None:
+        """A flow that hung while it was opened fails."""
+        self._give(FlowFailed(target, cause))
+
+    def open_late(self, target: Target) -> None:
+        """A flow that hung while it was opened opens after all."""
+        self._last_flow += 1
+        self.flows[self._last_flow] = target
+        self._give(FlowOpened(self._last_flow, target, (HERE, 45000)))
 
     def icmp(self, target: Target) -> None:
         """The network says that nobody is there."""
@@ -244,6 +266,13 @@ class Desk:
         self.flows[self._last_flow] = target
         port = 5060 if target.transport is Transport.UDP else 40000 + self._last_flow
         self.phone.receive(FlowOpened(self._last_flow, target, (HERE, port)), self.now)
+
+    def _ask(self, query: DnsSend) -> None:
+        if not self.records:
+            return
+        asked = dns.message.from_wire(query.data).question[0]
+        found = [r for r in self.records if r.split()[3] == dns.rdatatype.to_text(asked.rdtype)]
+        self.phone.receive(DnsReceived(query.nameserver, reply(query.data, *found)), self.now)
 
     def _transmit(self, effect: Transmit) -> None:
         target = self.flows.get(effect.flow)

@@ -320,3 +320,37 @@ def test_the_call_outlives_its_server() -> None:
     desk.run(desk.now + 9000)
     (call,) = desk.phone.snapshot(desk.now).calls
     assert call.state == "established"
+
+
+def test_an_invite_that_makes_no_dialog_is_400() -> None:
+    desk = registered()
+    request = invite(contact_uri(desk))
+    request.remove("Contact")
+    desk.say(desk.flow_to(ONE), request)
+    assert desk.responses("INVITE") == [400]
+    assert desk.phone.snapshot(desk.now).idle
+
+
+def test_within_a_dialog_that_stands() -> None:
+    desk = registered()
+    call, request = ring(desk)
+    early = within(desk, request, "INVITE", 2, body=SDP)
+    desk.say(desk.flow_to(ONE), early)
+    assert last_answer(desk).status == 491  # RFC 3261 §14.2: our own answer is still to come
+    desk.phone.answer(call, desk.now)
+    desk.drain()
+    acknowledge(desk, request)
+    desk.say(desk.flow_to(ONE), within(desk, request, "OPTIONS", 3))
+    assert desk.responses("OPTIONS") == [200]
+    alien = SDP.replace(b"RTP/AVP 8 0", b"RTP/AVP 98")
+    desk.say(desk.flow_to(ONE), within(desk, request, "INVITE", 4, body=alien))
+    assert last_answer(desk).status == 488
+    assert desk.states(call)[-1] == "established"
+
+
+@pytest.mark.rule("R10")
+def test_a_caller_from_nowhere_is_the_serving_server_s() -> None:
+    desk = registered()
+    desk.say(desk.open_from(THREE), invite("sip:4601@192.0.2.10"))
+    (call,) = desk.phone.snapshot(desk.now).calls
+    assert (call.line, call.server) == (1, 1)

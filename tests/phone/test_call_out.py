@@ -8,7 +8,7 @@ import pytest
 
 from evertone.errors import LimitError, UsageError
 from evertone.events import CallChanged
-from evertone.model import Target, Transport
+from evertone.model import Cause, Target, Transport
 from evertone.phone.calls import MAX_CALLS
 from evertone.sip import sdp
 from evertone.sip.message import Request, Response
@@ -446,3 +446,102 @@ def test_a_200_that_makes_no_dialog_is_no_call() -> None:
     call = desk.phone.call(1, "555", desk.now)
     desk.drain()
     assert end_of(desk, call).code == 500
+
+
+# --- corners ---
+
+
+def test_a_200_repeated_after_hanging_up_is_acknowledged_and_nothing_more() -> None:
+    desk = Desk(line(server()))
+    desk.peers[ONE] = accepting()
+    desk.start(1)
+    call = desk.phone.call(1, "555", desk.now)
+    desk.drain()
+    desk.phone.hangup(call, desk.now)
+    desk.drain()
+    desk.say(desk.flow_to(ONE), answer(desk.requests("INVITE")[0], 200, BOB, body=SDP))
+    assert len(desk.requests("ACK")) == 2
+    assert len(desk.requests("BYE")) == 1
+
+
+@pytest.mark.rule("A13")
+def test_where_the_callee_cannot_be_reached_the_ack_goes_the_invite_s_way() -> None:
+    desk = Desk(line(server()))
+    far = Target("192.0.2.7", 5060, Transport.TCP)
+    contact = ("Contact", "<sip:bob@192.0.2.7;transport=tcp>")
+    desk.peers[ONE] = with_invite(lambda r: [answer(r, 200, contact, body=SDP)])
+    desk.hanging.add(far)
+    desk.start(1)
+    desk.phone.call(1, "bob", desk.now)
+    desk.drain()
+    assert not desk.requests("ACK")  # it waits for its own connection
+    desk.fail(far, Cause.CONNECT_REFUSED)
+    (ack,) = desk.requests("ACK", ONE)
+    assert ack.uri == "sip:bob@192.0.2.7;transport=tcp"
+
+
+@pytest.mark.rule("A8")
+def test_the_bye_of_a_surplus_leg_is_resent_and_given_up() -> None:
+    desk, call, invite, flow = abandoned()
+    late = answer(invite, 200, ("Contact", "<sip:bob@192.0.2.8>"), body=SDP)
+    late.set("To", late.to.with_tag("late"))
+    desk.say(flow, late)
+    desk.run(desk.now + 40)
+    byes = desk.requests("BYE", Target("192.0.2.8", 5060, Transport.UDP))
+    assert len(byes) == 11  # RFC 3261 §17.1.2.2: 64*T1 hold no more
+    assert desk.states(call)[-1] == "established"
+
+
+@pytest.mark.rule("A12")
+def test_482_where_the_earlier_leg_is_cancelled_already_is_the_end() -> None:
+    desk = two_servers(silent, silent)
+    call = desk.phone.call(1, "555", desk.now)
+    desk.run(9)
+    first, moved = desk.requests("INVITE", ONE)[0], desk.requests("INVITE", TWO)[0]
+    desk.say(desk.flow_to(ONE), answer(first, 180))
+    assert desk.requests("CANCEL", ONE)
+    desk.say(desk.flow_to(TWO), answer(moved, 482))
+    assert end_of(desk, call).code == 482
+
+
+@pytest.mark.rule("A8", "C4")
+def test_a_clean_stop_ends_calls_with_a_bye_of_their_own() -> None:
+    desk = Desk(line(server()))
+    desk.peers[ONE] = accepting()
+    desk.start(1)
+    desk.phone.call(1, "555", desk.now)
+    desk.drain()
+    desk.peers[ONE] = silent
+    desk.phone.stop(desk.now)
+    desk.run(desk.now + 1)
+    assert len(desk.requests("BYE")) == 2  # resent while nobody answers
+    assert desk.phone.snapshot(desk.now).calls == ()
+    ok = answer(desk.requests("BYE")[0], 200)
+    desk.say(desk.flow_to(ONE), ok)
+    before = desk.phone.stopped
+    desk.say(desk.flow_to(ONE), next(iter(granting()(desk.requests("REGISTER")[-1]))))
+    assert (before, desk.phone.stopped) == (False, True)
+
+
+@pytest.mark.rule("S3", "S4")
+def test_the_last_target_gets_the_whole_64_t1_to_connect() -> None:
+    desk = Desk(line(server(transport_type=1)))
+    desk.hanging.add(TCP)
+    desk.start(0)
+    call = desk.phone.call(1, "555", desk.now)
+    desk.run(31.9)
+    assert desk.states(call)[-1] == "calling"
+    desk.run(32.1)
+    assert desk.states(call)[-1] == "ended"
+
+
+@pytest.mark.rule("S4")
+def test_a_connection_that_opens_too_late_is_not_used() -> None:
+    desk = Desk(line(server(transport_type=1), server(TWO.address), fallback_redundancy_type=1))
+    desk.hanging.add(TCP)
+    desk.peers |= {TWO: granting()}
+    desk.start(8)
+    assert desk.requests("REGISTER", TWO)
+    desk.open_late(TCP)
+    desk.run(9)
+    assert not desk.requests("REGISTER", TCP)

@@ -9,6 +9,7 @@ import pytest
 
 from evertone import events
 from evertone.config.settings import PhoneSettings
+from evertone.flows import Nameserver
 from evertone.model import Cause, Target, Transport
 from evertone.phone.registration import granted_s
 from evertone.phone.snapshot import LineState
@@ -375,3 +376,38 @@ def test_after_a_network_change_all_lines_register_anew_on_new_flows() -> None:
     assert len(desk.requests("REGISTER", TCP)) == 2
     assert desk.closed == [old]
     assert desk.phone.snapshot(desk.now).lines[0].state is LineState.REGISTERED
+
+
+@pytest.mark.rule("R4", "A6", "R6")
+def test_a_200_that_grants_no_time_is_a_refusal_and_no_busy_loop() -> None:
+    desk = Desk(line(server(), reg_fail_retry_interval=30))
+    desk.peers[ONE] = granting(0)
+    desk.start(61)
+    assert len(desk.requests("REGISTER")) == 3
+    view = desk.phone.snapshot(desk.now).lines[0]
+    assert (view.state, view.bindings) == (LineState.REFUSED, ())
+
+
+@pytest.mark.rule("R9")
+def test_a_200_and_then_rubbish_in_one_piece() -> None:
+    desk = Desk(line(server(transport_type=1)))
+    desk.start(0)
+    ok = next(iter(granting()(desk.requests("REGISTER")[0]))).to_bytes()
+    old = desk.flow_to(TCP)
+    desk.say(old, ok + b"no SIP at all\r\n\r\n")
+    assert old in desk.closed
+    assert len(desk.requests("REGISTER")) == 2  # it was registered, and lost its connection
+
+
+@pytest.mark.rule("D14", "R2")
+def test_a_name_that_leads_nowhere_makes_the_line_fail_until_dns_answers() -> None:
+    dns = Nameserver("192.0.2.53")
+    settings = PhoneSettings(lines=(line(server("sip.example.net")),))
+    desk = Desk(settings, nameservers=(dns,))
+    desk.peers[ONE] = granting()
+    desk.start(20)  # 3 tries of 3 s for each question
+    assert desk.phone.snapshot(desk.now).lines[0].state is LineState.FAILED
+    desk.records = ("sip.example.net. 300 IN A 192.0.2.1",)
+    desk.run(90)
+    view = desk.phone.snapshot(desk.now).lines[0]
+    assert (view.state, view.target) == (LineState.REGISTERED, ONE)

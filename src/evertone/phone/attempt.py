@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evertone.model import Attempt, Cause
-from evertone.phone import outcome
+from evertone.model import Attempt, Cause, Outcome
+from evertone.phone import outcome as outcomes
 from evertone.phone.exchange import Exchange, Leg
 from evertone.phone.flow_table import Flow
 from evertone.phone.reading import lenient
@@ -41,6 +41,11 @@ class AttemptJob:
         """A 2xx came; returns the seconds that it grants (REGISTER)."""
         return 0
 
+    def outcome(self, response: Response, granted: int, *, rang: bool) -> Outcome:
+        """What the final answer means to the engine: the table's row."""
+        wait = None if response.status < 300 else lenient(lambda: response.retry_after_s, None)
+        return outcomes.of_response(self.method, response.status, response.reason, wait, rang=rang)
+
     # --- exchange.Job -------------------------------------------------------------------------
 
     def provisional(self, leg: Leg, response: Response, now: float) -> None:
@@ -52,14 +57,9 @@ class AttemptJob:
 
     def answered(self, leg: Leg, response: Response, now: float) -> None:
         """The final answer, mapped by the table."""
-        status, granted, wait = response.status, 0, None
-        if status < 300:
-            granted = self.succeeded(leg, response, now)
-        else:
-            wait = lenient(lambda: response.retry_after_s, None)
-        result = outcome.of_response(
-            self.method, status, response.reason, wait, rang=leg.exchange.rang
-        )
+        rang = leg.exchange.rang
+        granted = self.succeeded(leg, response, now) if response.status < 300 else 0
+        result = self.outcome(response, granted, rang=rang)
         self.line.finished(self.attempt, result, granted, now)
 
     def silent(self, exchange: Exchange, now: float) -> None:
@@ -68,7 +68,7 @@ class AttemptJob:
 
     def failed(self, exchange: Exchange, cause: Cause, text: str, now: float) -> None:
         """Silence or a transport fault."""
-        result = outcome.failed(cause, text, rang=exchange.rang)
+        result = outcomes.failed(cause, text, rang=exchange.rang)
         self.line.finished(self.attempt, result, 0, now)
 
     def late(self, leg: Leg, response: Response, now: float) -> None:

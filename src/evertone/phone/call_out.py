@@ -16,7 +16,7 @@ from evertone.phone.line import Line
 from evertone.phone.reading import lenient
 from evertone.rules import Rule
 from evertone.sip.build import new_call_id, new_tag, request_to
-from evertone.sip.dialog import Dialog, Forks
+from evertone.sip.dialog import Dialog, DialogId, Forks
 from evertone.sip.message import Request, Response
 from evertone.sip.values import NameAddr
 
@@ -131,7 +131,8 @@ class OutgoingCall(Call):
         self.from_tag = new_tag(rng)
         self._jobs: list[InviteJob] = []
         self._request = 0
-        self._winner: tuple[InviteJob, Leg] | None = None
+        self._winner: Leg | None = None
+        self._won: DialogId | None = None
 
     def begin(self, now: float) -> None:
         """Have the INVITE conducted."""
@@ -195,9 +196,8 @@ class OutgoingCall(Call):
             return
         if self._winner is None and not self.over:
             self._win(job, leg, dialog, response, now)
-        elif self.dialog is not None and dialog.id == self.dialog.id and not self.over:
-            self._ack(now)  # it was lost: the peer says 200 again (RFC 3261 §13.2.2.4)
-        elif self._winner is not None and leg is self._winner[1] and dialog.id == self._won_id:
+        elif leg is self._winner and dialog.id == self._won:
+            # the ACK was lost: the peer says 200 again (RFC 3261 §13.2.2.4)
             send_ack(self.services, dialog, leg.request, leg.flow, now)
         else:
             job.end_surplus(leg, response, now)
@@ -228,8 +228,7 @@ class OutgoingCall(Call):
     def _ack(self, now: float) -> None:
         if self._winner is None or self.dialog is None:
             return
-        _, leg = self._winner
-        send_ack(self.services, self.dialog, leg.request, leg.flow, now)
+        send_ack(self.services, self.dialog, self._winner.request, self._winner.flow, now)
 
     def _cancel(self, now: float) -> None:
         """A13: no failover from here on; a CANCEL to each leg when it answers provisionally."""
@@ -244,8 +243,8 @@ class OutgoingCall(Call):
     def _win(
         self, job: InviteJob, leg: Leg, dialog: Dialog, response: Response, now: float
     ) -> None:
-        self._winner = (job, leg)
-        self._won_id = dialog.id
+        self._winner = leg
+        self._won = dialog.id
         self.dialog = dialog
         self.server = job.attempt.registrar
         self.hold(leg.flow)

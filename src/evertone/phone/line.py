@@ -201,11 +201,7 @@ class Line:
         """For people and checkers."""
         seen = self.engine.snapshot()
         by_server = {r.registrar: r for r in seen.registrations}
-        serving = by_server.get(seen.serving)
-        if serving is None:
-            return LineSnapshot(
-                self.number, self.settings.label, LineState.OFF, 0, None, 0.0, None, "", ()
-            )
+        serving = by_server[seen.serving]
         held = serving.hop
         return LineSnapshot(
             line=self.number,

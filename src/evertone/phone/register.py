@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evertone.model import Outcome, OutcomeKind
 from evertone.phone.attempt import AttemptJob
 from evertone.phone.exchange import Exchange, Leg
 from evertone.phone.flow_table import Flow
@@ -62,6 +63,12 @@ class RegisterJob(AttemptJob):
         )
         self.line.binding_granted(binding, _flow_timer_s(response), now)
         return granted
+
+    def outcome(self, response: Response, granted: int, *, rang: bool) -> Outcome:
+        """A 2xx that grants us no time is no registration: again later, as after a refusal (A6)."""
+        if response.status < 300 and not granted and not self.removes:
+            return Outcome(OutcomeKind.REFUSED, response.status, text="it grants no time")
+        return super().outcome(response, granted, rang=rang)
 
     def interval_too_brief(self, response: Response) -> bool:
         """A4: remember the registrar's Min-Expires."""
