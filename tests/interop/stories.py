@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from tests.interop.capture import Packet
 from tests.interop.phone import Event, Phone, epoch_s
@@ -139,6 +139,18 @@ def _failover(strike: Strike, heal: Strike) -> Plot:
     return plot
 
 
+def _starts_in_the_outage(story: Story) -> None:
+    """The primary is dead before the phone starts, and returns when one try home has failed."""
+    site = story.site
+    site.primary.kill()
+    story.note("outage")
+    with _registered(story, failover_config, (PHONE,)) as (phone,):
+        phone.wait_for("ProbeFailed", 60 + _SLACK_S)
+        story.note("return")
+        _restart(site)
+        phone.wait_for("FailedBack", 60 + _SLACK_S)
+
+
 def _fallback(strike: Strike, heal: Strike) -> Plot:
     """Server 1 dies just after all have registered; it returns when one try home has failed."""
 
@@ -202,9 +214,15 @@ def _registered(
         story.bindings[f"{server.name} at the end"] = server.bindings()
 
 
-STORIES: Mapping[str, tuple[dict[str, bool], Plot]] = {
+class _SiteOptions(TypedDict, total=False):
+    share: bool
+    challenge_calls: bool
+
+
+STORIES: Mapping[str, tuple[_SiteOptions, Plot]] = {
     "failover, primary frozen": ({}, _failover(_freeze, _thaw)),
     "failover, primary stopped": ({}, _failover(_kill, _restart)),
+    "failover, phone starts in the outage": ({}, _starts_in_the_outage),
     "fallback, server 1 frozen": ({"share": False}, _fallback(_freeze, _thaw)),
     "fallback, server 1 stopped": ({"share": False}, _fallback(_kill, _restart)),
     "primary wakes in a call": ({"challenge_calls": False}, _wakes_in_a_call),
