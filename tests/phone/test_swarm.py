@@ -21,7 +21,7 @@ from evertone.lab.sip_server import SipServer
 from evertone.lab.world import World
 from evertone.model import Target, Transport
 from evertone.phone.phone import Phone
-from evertone.phone.snapshot import LineState
+from evertone.phone.snapshot import LineState, PhoneSnapshot
 
 KEPT: tuple[int, ...] = ()
 SEEDS = (*range(24), *KEPT)
@@ -119,12 +119,17 @@ class Swarm:
         for name in PHONES:
             self.hang_up_all(name)
         world.run_for(PEACE_S)
-        world.run_till(self.is_calm, 30)  # not in the middle of a refresh
 
-    def is_calm(self) -> bool:
-        """True when no phone has a transaction, whatever it waits for."""
-        views = [phone.snapshot(self.world.now) for phone in self.phones.values()]
-        return not any(view.transactions or view.lingering for view in views)
+    def calm(self, name: str) -> PhoneSnapshot:
+        """What a phone looks like when it is not in the middle of a refresh."""
+        phone, world = self.phones[name], self.world
+
+        def is_calm() -> bool:
+            view = phone.snapshot(world.now)
+            return not (view.transactions or view.lingering)
+
+        world.run_till(is_calm, 30)
+        return phone.snapshot(world.now)
 
     def strike(self) -> None:
         verb, value = self.rng.choice(SERVER_FAULTS)
@@ -170,8 +175,8 @@ def test_whatever_happened_nothing_is_left_over(seed: int) -> None:
     print(f"seed {seed}")
     swarm = Swarm(seed)
     swarm.run()
-    for name, phone in swarm.phones.items():
-        view = phone.snapshot(swarm.world.now)
+    for name in swarm.phones:
+        view = swarm.calm(name)
         assert at_rest(view, (), both_serve=True) == [], (seed, name)
         (line,) = view.lines
         assert (line.state, line.server) == (LineState.REGISTERED, 1), (seed, name)
