@@ -170,6 +170,23 @@ def test_an_invite_is_challenged_at_the_same_target_with_the_next_cseq() -> None
     assert desk.states(call)[-1] == "established"
 
 
+@pytest.mark.rule("A3")
+def test_registrar_and_proxy_of_one_realm_are_told_apart() -> None:
+    desk = Desk(line(server(expires=600)))
+    register, calls = digest(granting(600)), digest(accepting(), proxy=True)
+    desk.peers[ONE] = lambda r: register(r) if r.method == "REGISTER" else calls(r)
+    desk.start(1)
+    call = desk.phone.call(1, "555", desk.now)
+    desk.drain()
+    assert desk.states(call)[-1] == "established"
+    desk.phone.hangup(call, desk.now)
+    desk.run(600)  # the refresh, with the registrar's nonce: it was not asked again
+    shown = ["Authorization" in r for r in desk.requests("REGISTER")]
+    assert shown == [False, True, True]
+    assert not any("Proxy-Authorization" in r for r in desk.requests("REGISTER"))
+    assert not any("Authorization" in r for m in ("INVITE", "ACK", "BYE") for r in desk.requests(m))
+
+
 # --- other targets, other servers ---
 
 

@@ -21,9 +21,11 @@ from tests.phone.desk import INSTANCE, ONE, TWO, Desk, Peer, answer, granting, l
 TCP = Target(ONE.address, 5060, Transport.TCP)
 
 
-def digest(then: Peer, *, password: str = "geheim", seed: int = 3) -> Peer:
+def digest(then: Peer, *, password: str = "geheim", seed: int = 3, proxy: bool = False) -> Peer:
     """A peer that wants to know who asks; its nonces never grow old."""
-    guard = DigestServer("realm", lambda user: password, random.Random(seed), lifetime_s=1e9)
+    guard = DigestServer(
+        "realm", lambda user: password, random.Random(seed), lifetime_s=1e9, proxy=proxy
+    )
 
     answered: dict[str, list[Response]] = {}
 

@@ -362,7 +362,7 @@ class Exchanges:
         if exchange.uri_override is not None:
             request.uri = str(exchange.uri_override.uri)  # RFC 3261 §8.1.3.4
         if exchange.credentials is not None and (exchange.preemptive or exchange.round):
-            exchange.credentials.authorize(request, target, now)
+            exchange.credentials.authorize(request, _asker(exchange), now)
         host, port = flow.local
         stamp_via(request, target.transport.value, host, port, new_branch(self._rng))
         spent = now - exchange.began if exchange.round == 0 else 0.0
@@ -387,7 +387,7 @@ class Exchanges:
         """A3: once more at the same target, with credentials."""
         exchange = leg.exchange
         known = exchange.credentials
-        if known is None or not known.challenged(leg.request, response, exchange.target):
+        if known is None or not known.challenged(leg.request, response, _asker(exchange)):
             return False
         self._send_again(exchange, leg.flow, now)
         return True
@@ -477,6 +477,15 @@ class _Opening:
     def flow_failed(self, cause: Cause, text: str, now: float) -> None:
         """It could not be opened."""
         self._exchanges.not_opened(self._exchange, cause, text, now)
+
+
+def _asker(exchange: Exchange) -> tuple[Target, bool]:
+    """Who at the target asks for the password (A3): its registrar or its proxy.
+
+    Often both use one realm, but a nonce of the one is none to the other; and the peer of a
+    call, who sees its requests, is not to see proofs that were meant for the registrar.
+    """
+    return exchange.target, exchange.job.method == "REGISTER"
 
 
 def _holder(exchange: Exchange) -> tuple[str | int, ...]:
