@@ -97,7 +97,9 @@ async def _run(session: Session, *, as_json: bool, events_file: TextIO | None) -
             news.clear()
             view.refresh(session.snapshot())
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), _REDRAW_S)
+                # not wait_for: up to Python 3.11 it swallows a stop that comes with the news
+                async with asyncio.timeout(_REDRAW_S):
+                    await news.wait()
     finally:
         view.close()
 
