@@ -149,7 +149,9 @@ class Driver:
         waiter = (settled, self._loop.create_future())
         self._waiters.append(waiter)
         try:
-            await asyncio.wait_for(waiter[1], timeout_s)
+            # not wait_for(): in Python 3.11 it loses a cancel that comes with the result
+            async with asyncio.timeout(timeout_s):
+                await waiter[1]
         except TimeoutError:
             return settled()
         finally:
