@@ -66,13 +66,14 @@ class Trace(Record):
 class Plan:
     """What to simulate: ``lines`` on phones of ``per_phone``, for ``hours``; the primary is
     silent for ten minutes from ``outage_at_s`` on (None: never). Phones start within
-    ``start_within_s`` seconds (R7)."""
+    ``start_within_s`` seconds (R7). ``nonce_s``: how long the servers take one nonce."""
 
     lines: int
     hours: float
     per_phone: int = 16
     outage_at_s: float | None = None
     start_within_s: int = 60
+    nonce_s: int = 86_400
 
     @property
     def phones(self) -> int:
@@ -87,7 +88,7 @@ class Site:
         self.plan = plan
         self.world = World(seed, record=record or Record(packets=False))
         users = {user(n): f"secret-{n}" for n in range(plan.lines)}
-        self.servers = put_on_stage(self.world, _scenario(users))
+        self.servers = put_on_stage(self.world, _scenario(users, plan.nonce_s))
         self.phones = [self._phone(index) for index in range(plan.phones)]
         if plan.outage_at_s is not None:
             end = plan.outage_at_s + OUTAGE_S
@@ -155,7 +156,7 @@ def user(number: int) -> str:
     return f"{10_000 + number}"
 
 
-def _scenario(users: dict[str, str]) -> Scenario:
+def _scenario(users: dict[str, str], nonce_s: int) -> Scenario:
     servers = tuple(
         ServerSpec(
             name=name,
@@ -163,7 +164,7 @@ def _scenario(users: dict[str, str]) -> Scenario:
             listen=(Target(address, 5060, Transport.UDP),),
             domains=(DOMAIN, address),
             certificate=(),
-            nonce_lifetime_s=300,
+            nonce_lifetime_s=nonce_s,
         )
         for name, address in (("primary", PRIMARY), ("secondary", SECONDARY))
     )

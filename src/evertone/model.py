@@ -28,6 +28,8 @@ class Transport(enum.Enum):
     TCP = "TCP"
     TLS = "TLS"
 
+    __hash__ = object.__hash__  # members are single: targets are looked up all the time
+
     @property
     def reliable(self) -> bool:
         """True where the transport resends by itself (S4: no resends of ours)."""
@@ -60,6 +62,8 @@ class Group(enum.Enum):
     SERVER2 = "server 2"
     PROXY1 = "proxy 1"
     PROXY2 = "proxy 2"
+
+    __hash__ = object.__hash__
 
     @property
     def number(self) -> int:

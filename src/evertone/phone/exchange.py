@@ -297,6 +297,8 @@ class Exchanges:
         if leg is None:
             return False
         self._flows.release(leg.flow, ("transaction", tid), now)
+        if leg.exchange.over and leg.exchange.leg is leg:
+            leg.exchange.leg = None  # no circle: both are free at once
         return True
 
     # --- what the shell says ------------------------------------------------------------------

@@ -63,7 +63,7 @@ class TargetMarks:
 
     def sent(self, target: Target, now: float) -> None:
         """A request goes to ``target``: if it is the test, no other may go meanwhile."""
-        mark = self._marks.get(target)
+        mark = self._marks.get(target) if self._marks else None
         if mark is not None and now >= mark.until:
             mark.testing = True
 
@@ -75,7 +75,8 @@ class TargetMarks:
 
     def answered(self, target: Target) -> None:
         """The target proved alive: any mark goes."""
-        self._marks.pop(target, None)
+        if self._marks:
+            self._marks.pop(target, None)
 
     def failed(self, target: Target, now: float, *, retry_after_s: float, skip_s: float) -> None:
         """The target did not serve: pass it over for Retry-After (A2) or ``skip_s`` (X1)."""

@@ -7,6 +7,7 @@ import ipaddress
 import random
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from evertone.clock import TimerTable
 from evertone.config.settings import LineSettings
@@ -23,7 +24,7 @@ from evertone.schedule import SipTimers, give_up_s
 __all__ = ["LineState", "TimerKey", "TimerKind", "attempt_span_s"]
 
 
-class TimerKind(enum.Enum):
+class TimerKind(enum.StrEnum):
     """The engine's timers."""
 
     START = "start"  # R7
@@ -37,8 +38,7 @@ class TimerKind(enum.Enum):
     SETTLE = "settle"  # X3
 
 
-@dataclass(frozen=True, slots=True)
-class TimerKey:
+class TimerKey(NamedTuple):
     """One timer: its kind, and the registrar (0: the line), the hop list or the walk it is
     about."""
 

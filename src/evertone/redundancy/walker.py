@@ -255,7 +255,7 @@ class Walker:
 
     def _send(self, walk: Walk, hop: Hop, method: str, now: float) -> None:
         state = self._state
-        path = state.settings.path(hop.group, walk.registrar)
+        path = state.hop_list(walk.registrar, hop.group).path
         resends = path.invite_retry_counts if method == "INVITE" else path.retry_counts
         reason, rule, why = self._why(walk, method)
         expires = None
