@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from evertone.config.settings import PhoneSettings
-from evertone.errors import LimitError, UsageError
+from evertone.errors import FaultError, LimitError, UsageError
 from evertone.events import CallChanged, Event, Refreshed, Registered
 from evertone.lab.name_server import NameServer
 from evertone.lab.record import Packet, Record
@@ -326,6 +326,15 @@ class _Play:
             owners=owners,
         )
 
+    def strike(self, strikes: Iterable[Strike]) -> None:
+        """Let faults strike in their time. Raises FaultError."""
+        for strike in strikes:
+            for fault in strike.faults:
+                try:
+                    self.world.inject(fault)
+                except FaultError as error:
+                    raise FaultError(f"'{strike}': {error}") from None
+
     # --- calls ------------------------------------------------------------------------------
 
     def schedule(self, plan: CallPlan, for_s: float) -> None:
@@ -567,9 +576,7 @@ def rehearse(
         for fault in faults
     ]
     play = _Play(site, seed, keep_packets=keep_packets)
-    for strike in strikes:
-        for fault in strike.faults:
-            play.world.inject(fault)
+    play.strike(strikes)
     play.world.do(PHONE, play.phone.start)
     if calls is not None:
         play.schedule(calls, for_s)

@@ -115,6 +115,8 @@ def _delay(host: str, phone: str, argument: str, span: tuple[float, float]) -> F
 
 def _lose(host: str, phone: str, argument: str, span: tuple[float, float]) -> Fault:
     share = float(argument.removesuffix("%")) / 100
+    if share > 1:
+        raise FaultError("more than 100 % cannot be lost")
     return make_fault("lose", host, at_s=span[0], until_s=span[1], value=share)
 
 

@@ -21,6 +21,7 @@ __all__ = ["Ladder", "Step", "ladder", "ladder_text", "spans_of_interest"]
 _DROPPING = frozenset({"silence", "freeze"})
 _LABEL_CHARS = 60
 _BEFORE_S, _AFTER_S = 2.0, 12.0  # around what is worth telling
+_NOT_WORTH_A_GAP = 4
 _NOTES = {
     "refused": "connection refused",
     "reset": "connection reset",
@@ -109,11 +110,10 @@ def _within(steps: Sequence[Step], spans: Sequence[Span]) -> list[Step]:
 
 
 def _gap(skipped: Sequence[Step]) -> list[Step]:
-    if not skipped:
-        return []
-    what = "message" if len(skipped) == 1 else "messages"
+    if len(skipped) <= _NOT_WORTH_A_GAP:
+        return list(skipped)
     until = at_text(skipped[-1].at)
-    return [Step(skipped[0].at, f"{len(skipped)} {what} of routine, until {until}")]
+    return [Step(skipped[0].at, f"{len(skipped)} messages of routine, until {until}")]
 
 
 def _steps(rehearsal: Rehearsal, names: dict[str, str]) -> Iterator[Step]:

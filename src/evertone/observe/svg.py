@@ -50,6 +50,7 @@ _LEFT = 190
 _BAR = 18
 _ROW = 40
 _TOP = 30
+_NOTICEABLE_S = 1.0  # a line's start takes less
 _LEAST_PX = 2.0  # so wide is a moment that would else not be seen
 _STEPS_S = (1, 5, 15, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
 _MOST_TICKS = 9
@@ -165,6 +166,7 @@ def _line_row(line: LineReport, rehearsal: Rehearsal, axis: _Axis, y: float) -> 
         parts += [
             axis.bar(span, y, _BAR, class_, f"line {line.line} {what} {_from_to(span)}")
             for span in axis.spans(spans)
+            if span[1] - span[0] >= _NOTICEABLE_S
         ]
     calls = [c for c in rehearsal.calls if c.line == line.line and axis.begin <= c.at <= axis.end]
     notable = [c for c in calls if c.end is not CallEnd.ANSWERED or c.delayed]
@@ -209,6 +211,7 @@ _COLUMN = 230
 _TIME = 110
 _STEP = 24
 _HEAD = 40
+_AFTER_NOTE = 8
 _NOTE_FILLS = {Tone.FAULT: "bad-soft-fill", Tone.MENDED: "good-soft-fill"}
 
 
@@ -222,7 +225,8 @@ def draw_ladder(drawn: Ladder, most_rows: int) -> tuple[str, int]:
     left_out = max(0, len(rows) - most_rows)
     rows = rows[:most_rows]
     width = _TIME + _COLUMN * len(drawn.columns)
-    height = _HEAD + _STEP * len(rows) + 20
+    notes = sum(step is None or not step.source for _, step in rows)
+    height = _HEAD + _STEP * len(rows) + _AFTER_NOTE * notes + 20
     middles = {name: _TIME + _COLUMN * (number + 0.5) for number, name in enumerate(drawn.columns)}
     parts = [_marker("ask"), _marker("reply"), _marker("refusal")]
     parts += _lives(middles, height)
@@ -231,10 +235,12 @@ def draw_ladder(drawn: Ladder, most_rows: int) -> tuple[str, int]:
         y += _STEP
         if step is None:
             parts += _repeat(fold, width, y)
+            y += _AFTER_NOTE
         elif step.source:
             parts += _arrow(step, middles, y)
         else:
             parts += _note(step, width, y)
+            y += _AFTER_NOTE
     return _svg(width, height, parts, "messages between the phone and the servers"), left_out
 
 

@@ -1,0 +1,355 @@
+"""``evertone simulate``: the user's own configuration in a lab that fits it, in simulated time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from evertone.config.load import load
+from evertone.config.settings import PhoneSettings
+from evertone.dns.locator import Located, LocateFailed, Locator
+from evertone.errors import ConfigError, EvertoneError, ScenarioError, UsageError
+from evertone.events import to_dict
+from evertone.flows import DnsFailed, DnsReceived, Effect, Nameserver, ShellInput
+from evertone.io.driver import Driver
+from evertone.io.nameservers import choose_nameservers
+from evertone.lab.rehearsal import CallPlan, Rehearsal, parse_calls, rehearse
+from evertone.lab.rehearsal_faults import VERBS, Strike
+from evertone.lab.rehearsal_time import Span, parse_time, time_text, total_s
+from evertone.lab.zones import (
+    MAX_ZONE_BYTES,
+    Harvest,
+    Zone,
+    every_where,
+    invent_zone,
+    read_zone,
+    without_static_records,
+)
+from evertone.observe.ladder import ladder, ladder_text
+from evertone.observe.page import render
+from evertone.observe.text import printable
+from evertone.observe.timeline import summary, timeline, timeline_text, verdict
+from evertone.ui.options import NAMESERVER, files_argument, json_option
+
+__all__ = ["command"]
+
+T = TypeVar("T")
+
+_VERBS_HELP = "\n".join(f"  {row.usage:18} {row.meaning}" for row in VERBS.values())
+
+
+# --- DNS ----------------------------------------------------------------------------------------
+
+
+class _Freezer:
+    """A node that asks the live DNS for all that the phone may ask, and keeps the answers."""
+
+    def __init__(self, settings: PhoneSettings, nameservers: tuple[Nameserver, ...]) -> None:
+        # nobody is to guess the ids of its questions; without static records first, so that
+        # DNS is asked for what they hide; with them, for what only they lead to
+        kinds = (without_static_records(settings.dns), settings.dns)
+        self._locators = [Locator(kind, nameservers, random.SystemRandom()) for kind in kinds]
+        self._wheres = list(dict.fromkeys(where for _, _, where in every_where(settings)))
+        self._left = len(self._wheres) * len(self._locators)
+        self.harvest = Harvest()
+
+    @property
+    def done(self) -> bool:
+        """True when every question has been answered or given up."""
+        return self._left == 0
+
+    def start(self, now: float) -> None:
+        for locator in self._locators:
+            for where in self._wheres:
+                locator.locate(where, where, now)
+
+    def receive(self, event: ShellInput, now: float) -> None:
+        if isinstance(event, DnsReceived):
+            self.harvest.take(event.data)
+        if isinstance(event, DnsReceived | DnsFailed):
+            for locator in self._locators:
+                locator.receive(event, now)
+
+    def handle_timer(self, now: float) -> None:
+        for locator in self._locators:
+            locator.handle_timer(now)
+
+    def next_deadline(self) -> float | None:
+        due = [at for one in self._locators if (at := one.next_deadline()) is not None]
+        return min(due, default=None)
+
+    def effects(self) -> list[Effect]:
+        effects: list[Effect] = []
+        for locator in self._locators:
+            for effect in locator.effects():
+                if isinstance(effect, Located | LocateFailed):
+                    self._left -= 1
+                else:
+                    effects.append(effect)
+        return effects
+
+
+async def _frozen(settings: PhoneSettings, nameservers: tuple[Nameserver, ...]) -> Zone:
+    """The records of the live DNS that ``settings`` lead to. Every walk ends by itself."""
+    node = _Freezer(settings, nameservers)
+    async with Driver(node) as driver:
+        driver.do(node.start)
+        await driver.until(lambda: node.done, None)
+    return node.harvest.zone()
+
+
+def _zone(
+    settings: PhoneSettings, file: Path | None, live: bool, dns: tuple[Nameserver, ...]
+) -> Zone:
+    if file is not None:
+        try:
+            with file.open("rb") as opened:
+                return read_zone(str(file), opened.read(MAX_ZONE_BYTES + 1))
+        except OSError as error:
+            raise ScenarioError(f"{file}: {error.strerror or 'cannot be read'}") from error
+    if live:
+        nameservers = choose_nameservers(settings.dns, dns)
+        if not nameservers:
+            raise UsageError("no name server to ask: give one with --dns ADDRESS")
+        return asyncio.run(_frozen(settings, nameservers))
+    return invent_zone(settings)
+
+
+# --- options ------------------------------------------------------------------------------------
+
+
+def _reading(read: Callable[[str], T]) -> click.types.FuncParamType[T]:
+    """An option's type from a function that raises EvertoneError."""
+
+    def convert(text: str) -> T:
+        try:
+            return read(text)
+        except EvertoneError as error:
+            raise click.BadParameter(str(error)) from error
+
+    return click.types.FuncParamType(convert)
+
+
+# --- what it prints -----------------------------------------------------------------------------
+
+
+def _text(rehearsal: Rehearsal, *, with_ladder: bool) -> list[str]:
+    site = rehearsal.site
+    lines = [f"DNS: {printable(site.zone.source)}"]
+    lines += [f"  {printable(remark)}" for remark in site.remarks]
+    lines += ["", "TIMELINE", *timeline_text(timeline(rehearsal))]
+    if with_ladder:
+        lines += ["", "LADDER", *ladder_text(ladder(rehearsal))]
+    lines += ["", f"SUMMARY of {time_text(rehearsal.for_s)}, seed {rehearsal.seed}"]
+    lines += [*summary(rehearsal), "", verdict(rehearsal)]
+    if not rehearsal.strikes:
+        names = ", ".join(site.names.shown)
+        lines.append(f"Nothing failed: let something fail with --fault. Targets: {names}")
+    return lines
+
+
+def _spans(spans: tuple[Span, ...]) -> list[list[float]]:
+    return [[begin, end] for begin, end in spans]
+
+
+def _strike(strike: Strike) -> dict[str, object]:
+    return {
+        "target": strike.target,
+        "verb": strike.verb,
+        "hosts": list(strike.hosts),
+        "from_s": strike.at_s,
+        "to_s": None if math.isinf(strike.until_s) else strike.until_s,
+    }
+
+
+def _json(rehearsal: Rehearsal, *, with_ladder: bool) -> dict[str, object]:
+    report: dict[str, object] = {
+        "for_s": rehearsal.for_s,
+        "seed": rehearsal.seed,
+        "dns": {"source": rehearsal.site.zone.source, "remarks": list(rehearsal.site.remarks)},
+        "targets": list(rehearsal.site.names.shown),
+        "faults": [_strike(strike) for strike in rehearsal.strikes],
+        "verdict": verdict(rehearsal),
+        "lines": [
+            {
+                "line": line.line,
+                "label": line.label,
+                "unregistered_s": line.unregistered_s,
+                "unregistered": _spans(line.unregistered),
+                "unreachable_s": line.unreachable_s,
+                "unreachable": _spans(line.unreachable),
+                "registered_at": {name: _spans(spans) for name, spans in line.bound.items()},
+            }
+            for line in rehearsal.lines
+        ],
+        "calls": [
+            {
+                "line": call.line,
+                "at": call.at,
+                "end": call.end.value,
+                "rang_after_s": call.waited_s,
+                "delayed": call.delayed,
+                "host": call.host,
+                "reason": call.reason,
+            }
+            for call in rehearsal.calls
+        ],
+        "hosts": [
+            {
+                "name": one.host.name,
+                "address": one.host.address,
+                "role": one.host.role,
+                "packets": one.packets,
+                "down_s": total_s(one.down),
+            }
+            for one in rehearsal.hosts
+        ],
+        "events": [to_dict(event) for event in rehearsal.events],
+    }
+    if with_ladder:
+        rows = (step for fold in ladder(rehearsal).rows for step in fold.items if step.source)
+        report["ladder"] = [
+            {
+                "at": step.at,
+                "from": step.source,
+                "to": step.target,
+                "message": step.label,
+                "lost": step.lost,
+            }
+            for step in rows
+        ]
+    return report
+
+
+def _write(file: Path, page: str) -> None:
+    try:
+        file.write_text(page, "utf-8")
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror or 'cannot be written'}") from error
+
+
+@click.command(
+    "simulate",
+    epilog=f"""\b
+A fault is TARGET VERB FROM..TO. Verbs:
+{_VERBS_HELP}
+
+\b
+Examples:
+  evertone simulate phone.cfg
+  evertone simulate phone.cfg --fault "server1.primary silence 10m..25m" --calls "every 5m"
+  evertone simulate phone.cfg --zone pbx.zone --fault "server1 503:120 1h..2h" --html page.html
+  evertone simulate phone.cfg --live-dns --fault "dns silence 1h.." --for 3d --json
+""",
+)
+@files_argument
+@json_option
+@click.option(
+    "--fault",
+    "faults",
+    metavar='"TARGET VERB FROM..TO"',
+    multiple=True,
+    help="What goes wrong, and when; may be given again. Without a fault the targets are listed.",
+)
+@click.option(
+    "--for",
+    "for_s",
+    metavar="TIME",
+    type=_reading(parse_time),
+    default="24h",
+    show_default=True,
+    help="How long to rehearse.",
+)
+@click.option(
+    "--calls",
+    metavar='"every TIME [for TIME]"',
+    type=_reading(parse_calls),
+    help="Let every line call somebody who answers.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same result.")
+@click.option(
+    "--zone",
+    "zone_file",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="DNS records from a zone file (RFC 1035).",
+)
+@click.option("--live-dns", "live", is_flag=True, help="DNS records from the live DNS, taken once.")
+@click.option(
+    "--dns",
+    metavar="ADDRESS[:PORT]",
+    type=NAMESERVER,
+    multiple=True,
+    help="The name server to ask with --live-dns; may be given again.",
+)
+@click.option("--ladder", "with_ladder", is_flag=True, help="Print each message sent, too.")
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a page that explains it to anybody: pictures, nothing to load, no secrets.",
+)
+def command(
+    files: tuple[str, ...],
+    as_json: bool,
+    faults: tuple[str, ...],
+    for_s: float,
+    calls: CallPlan | None,
+    seed: int,
+    zone_file: Path | None,
+    live: bool,
+    dns: tuple[Nameserver, ...],
+    with_ladder: bool,
+    html: Path | None,
+) -> None:
+    """Rehearse what the phone of FILE does when its servers fail, without touching them.
+
+    The phone is the one that 'evertone run' puts on the network; its servers, proxies and name
+    servers are invented to fit FILE, and time is simulated: a day takes a second. Names are
+    resolved by invented records, said so, unless --zone or --live-dns brings real ones.
+
+    Printed are the timeline (what the phone did, when, and by which rule) and a summary: time
+    without registration, time in which nobody could call the phone, calls lost and delayed,
+    packets sent to each server. '!' marks a fault, 'o' its end, '-' a failure, '>' a change of
+    server, '+' what went well.
+
+    TARGETs are server1, server1.primary, server1.2, proxy1, dns, all, phone (its own network),
+    an address or a host name; line2.server1 where lines differ.
+
+    Exit code: 0 if it ran, 1 if FILE, zone or faults cannot be used, 2 if the command was
+    called wrongly.
+    """
+    if zone_file is not None and live:
+        raise click.UsageError("--zone and --live-dns are two sources of the same: give one")
+    if dns and not live:
+        raise click.UsageError("--dns goes with --live-dns: a rehearsal asks nobody else")
+    settings = load(files).settings
+    if not settings.enabled_lines():
+        raise ConfigError(
+            "no line is in use: one needs account.X.enable = 1, a user_name and "
+            "sip_server.1.address"
+        )
+    rehearsal = rehearse(
+        settings,
+        zone=_zone(settings, zone_file, live, dns),
+        faults=faults,
+        calls=calls,
+        for_s=for_s,
+        seed=seed,
+        keep_packets=with_ladder or html is not None,
+    )
+    if html is not None:
+        _write(html, render(rehearsal))
+    if as_json:
+        click.echo(json.dumps(_json(rehearsal, with_ladder=with_ladder), indent=2))
+        return
+    click.echo("\n".join(_text(rehearsal, with_ladder=with_ladder)))
+    if html is not None:
+        click.echo(f"Page: {html}")
