@@ -354,3 +354,19 @@ def test_subscriptions_follow_a_registration_that_moved(enable: int, mode: int, 
     bench.set(t1=REFUSED)
     bench.run(35)  # the refresh moves the registration
     assert [(r.registrar, r.hop.target) for r in bench.resubscribed] == [(1, target(2))] * moves
+
+
+@pytest.mark.rule("C3")
+def test_since_tells_how_long_the_line_has_been_registered_where_it_is() -> None:
+    bench = bench_of(1, 2, failback_mode=3, expires=60)
+    bench.start()
+    bench.run(10)
+    (registration,) = bench.engine.snapshot().registrations
+    assert registration.since == pytest.approx(0.01)
+    bench.set(t1=REFUSED)
+    bench.run(35)  # the refresh at 30 goes to the secondary
+    (registration,) = bench.engine.snapshot().registrations
+    assert registration.since == pytest.approx(30.03)
+    bench.run(65)  # a refresh there is no news
+    (registration,) = bench.engine.snapshot().registrations
+    assert registration.since == pytest.approx(30.03)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evertone.model import Group, Hop, Target
-from evertone.redundancy.registration import Binding, Registration
+from evertone.redundancy.registration import Binding, Registration, RegState
 from evertone.redundancy.state import LineState, TimerKey, TimerKind
 
 __all__ = ["EngineSnapshot", "HopListSnapshot", "RegistrationSnapshot", "snapshot_of"]
@@ -13,7 +13,8 @@ __all__ = ["EngineSnapshot", "HopListSnapshot", "RegistrationSnapshot", "snapsho
 
 @dataclass(frozen=True, slots=True)
 class RegistrationSnapshot:
-    """One server's registration. Times are on the shell's clock; None: not set."""
+    """One server's registration. Times are on the shell's clock; None: not set. ``since``:
+    registered there at ``hop``, or else in ``state``, without a break."""
 
     registrar: int
     state: str
@@ -57,11 +58,12 @@ class EngineSnapshot:
 def _registration(state: LineState, registration: Registration) -> RegistrationSnapshot:
     held = registration.bindings.get(registration.newest) if registration.newest else None
     timers, registrar = state.timers, registration.registrar
+    registered = registration.state is RegState.REGISTERED
     return RegistrationSnapshot(
         registrar=registrar,
         state=registration.state.value,
         hop=held.hop if held is not None else None,
-        since=registration.since,
+        since=held.since if held is not None and registered else registration.since,
         expires_at=held.expires_at if held is not None else None,
         refresh_at=timers.deadline(TimerKey(TimerKind.REFRESH, registrar)),
         retry_at=timers.deadline(TimerKey(TimerKind.RETRY, registrar)),
