@@ -34,7 +34,7 @@ def test_mistakes(key: str, meant: str) -> None:
 @pytest.mark.parametrize(
     "key",
     [
-        "account.1.sub_fail_retry_interval",
+        "account.1.check_to_tag.enable",
         "account.1.subscribe_expires_overlap",
         "account.1.sip_server_host",
         "account.1.nat.rport",

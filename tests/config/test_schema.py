@@ -11,6 +11,7 @@ from evertone.config.models import FIRMWARES, find_model
 from evertone.config.parameter import Parameter, Scope
 from evertone.config.schema import PARAMETERS, limits, lookup
 from evertone.config.settings import (
+    LineKey,
     LineSettings,
     PhoneSettings,
     ProxySettings,
@@ -27,6 +28,7 @@ _CLASSES = {
     Scope.RECORD_A: StaticA,
     Scope.RECORD_SRV: StaticSrv,
     Scope.RECORD_NAPTR: StaticNaptr,
+    Scope.LINE_KEY: LineKey,
 }
 _FIRMWARE_80_ONLY = {
     "account.X.outbound_host",
@@ -168,4 +170,4 @@ def test_lookup_of_others(key: str) -> None:
 def test_limits() -> None:
     model = find_model("T21P E2")
     assert model is not None
-    assert limits(model.lines) == {"X": 2, "Y": 2, "N": 12}
+    assert limits(model.lines) == {"X": 2, "Y": 2, "N": 12, "K": 29}

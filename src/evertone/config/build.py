@@ -12,6 +12,7 @@ from evertone.config.params_line import OWN_KINDS
 from evertone.config.schema import lookup
 from evertone.config.settings import (
     DnsSettings,
+    LineKey,
     LineSettings,
     PhoneSettings,
     ProxySettings,
@@ -42,6 +43,7 @@ class _Parts:
     servers: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
     proxies: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
     records: dict[tuple[Scope, int], dict[str, Any]] = field(default_factory=dict)
+    keys: dict[int, dict[str, Any]] = field(default_factory=dict)
     phone: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def put(self, parameter: Parameter, numbers: Mapping[str, int], value: Value) -> None:
@@ -58,6 +60,8 @@ class _Parts:
             self.servers.setdefault((x, numbers["Y"]), {})[name] = value
         elif parameter.scope is Scope.PROXY:
             self.proxies.setdefault((x, numbers["Y"]), {})[name] = value
+        elif parameter.scope is Scope.LINE_KEY:
+            self.keys.setdefault(numbers["K"], {})[name] = value
         elif parameter.scope is Scope.PHONE:
             part, _, last = name.rpartition(".")
             self.phone.setdefault(part, {})[last] = value
@@ -123,6 +127,7 @@ def build(values: Mapping[str, Value]) -> PhoneSettings:
     firmware = top.get("firmware", PhoneSettings().firmware)
     return PhoneSettings(
         lines=tuple(_line(parts, x, own, firmware) for x in sorted(parts.lines)),
+        line_keys=tuple(LineKey(**parts.keys[k]) for k in sorted(parts.keys)),
         timers=SipTimers(**parts.phone.get("timers", {})),
         dns=_dns(parts),
         security=SecuritySettings(**parts.phone.get("security", {})),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["FIRMWARES", "MODELS", "RECORDS", "SERVERS", "Model", "find_model"]
+__all__ = ["FIRMWARES", "LINE_KEYS", "MODELS", "RECORDS", "SERVERS", "Model", "find_model"]
 
 FIRMWARES = (80, 81)
 SERVERS = 2
 """Y of the guide: servers and outbound proxies of a line."""
 RECORDS = 12
 """X of the guide's static DNS records: entries of each kind."""
+LINE_KEYS = 29
+"""K of ``linekey.K``: the most keys that any of the models has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ _OWN = ("evertone.", "account.#.evertone.")
 def _shape(key: str) -> str:
     """The key in lower case with one sign for numbers and placeholders."""
     parts = (
-        "#" if part.isdigit() or part in ("X", "Y", "N") else part.lower()
+        "#" if part.isdigit() or part in ("X", "Y", "N", "K") else part.lower()
         for part in key.replace("-", "_").split(".")
     )
     return ".".join(parts)

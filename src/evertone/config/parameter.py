@@ -22,6 +22,7 @@ class Scope(enum.Enum):
     RECORD_A = "A record"
     RECORD_SRV = "SRV record"
     RECORD_NAPTR = "NAPTR record"
+    LINE_KEY = "line key"
 
 
 _PREFIXES = (
@@ -32,6 +33,7 @@ _PREFIXES = (
     ("dns_cache_a.N.", Scope.RECORD_A),
     ("dns_cache_srv.N.", Scope.RECORD_SRV),
     ("dns_cache_naptr.N.", Scope.RECORD_NAPTR),
+    ("linekey.K.", Scope.LINE_KEY),
     ("evertone.", Scope.PHONE),
 )
 
@@ -47,7 +49,7 @@ def _split(key: str) -> tuple[Scope, str]:
 class Parameter:
     """One row of the schema.
 
-    ``key`` holds the placeholders X (line), Y (server or proxy) and N (record).
+    ``key`` holds the placeholders X (line), Y (server or proxy), N (record) and K (line key).
     ``default`` is what a blank means; None for ``account.X.evertone.*``, which inherits from
     ``evertone.*``. ``firmware`` lists those that know it (P3). ``web`` and ``phone`` are paths of
     menus, blank where the guide names none. ``effect`` says when it counts, blank for always.

@@ -9,20 +9,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from evertone.config.models import FIRMWARES, MODELS, RECORDS, SERVERS
+from evertone.config.models import FIRMWARES, LINE_KEYS, MODELS, RECORDS, SERVERS
 from evertone.config.parameter import Parameter
 from evertone.config.params_line import LINE_PARAMETERS
 from evertone.config.params_phone import PHONE_PARAMETERS, RECORD_PARAMETERS
 from evertone.config.params_server import PROXY_PARAMETERS, SERVER_PARAMETERS
+from evertone.config.params_subscription import LINE_KEY_PARAMETERS, SUBSCRIPTION_PARAMETERS
 from evertone.config.settings import INHERIT
 
 __all__ = ["render"]
 
 _CHAPTERS = (
     ("A line", LINE_PARAMETERS),
+    ("What a line subscribes to", SUBSCRIPTION_PARAMETERS),
     ("The servers of a line", SERVER_PARAMETERS),
     ("The outbound proxies of a line", PROXY_PARAMETERS),
     ("Static DNS records", RECORD_PARAMETERS),
+    ("Line keys", LINE_KEY_PARAMETERS),
     ("The whole phone", PHONE_PARAMETERS),
 )
 
@@ -76,9 +79,9 @@ def _lines() -> Iterator[str]:
     yield ""
     yield (
         f"X is the line, Y the server or outbound proxy (1 to {SERVERS}), N the static record "
-        f"(1 to {RECORDS}). A blank value and `%NULL%` mean the default, `%EMPTY%` the empty text. "
-        "Rules are those of `evertone.rules`; `evertone check` names them where settings have "
-        "no effect."
+        f"(1 to {RECORDS}), K the line key (1 to {LINE_KEYS}). A blank value and `%NULL%` mean the "
+        "default, `%EMPTY%` the empty text. Rules are those of `evertone.rules`; `evertone check` "
+        "names them where settings have no effect."
     )
     yield ""
     yield from _models()

@@ -1,6 +1,7 @@
 """Every parameter is a row: the parser, the check, the forms and the reference come from here.
 
 The rows stand in :mod:`~evertone.config.params_line` (``account.X.*``),
+:mod:`~evertone.config.params_subscription` (what lines subscribe to),
 :mod:`~evertone.config.params_server` (``account.X.sip_server.Y.*`` and the proxies) and
 :mod:`~evertone.config.params_phone` (the whole phone, static DNS records).
 """
@@ -10,23 +11,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from evertone.config.models import RECORDS, SERVERS
+from evertone.config.models import LINE_KEYS, RECORDS, SERVERS
 from evertone.config.parameter import Parameter
 from evertone.config.params_line import LINE_PARAMETERS
 from evertone.config.params_phone import PHONE_PARAMETERS, RECORD_PARAMETERS
 from evertone.config.params_server import PROXY_PARAMETERS, SERVER_PARAMETERS
+from evertone.config.params_subscription import LINE_KEY_PARAMETERS, SUBSCRIPTION_PARAMETERS
 
 __all__ = ["PARAMETERS", "Match", "concrete", "limits", "lookup"]
 
 PARAMETERS: tuple[Parameter, ...] = (
     *LINE_PARAMETERS,
+    *SUBSCRIPTION_PARAMETERS,
     *SERVER_PARAMETERS,
     *PROXY_PARAMETERS,
     *RECORD_PARAMETERS,
+    *LINE_KEY_PARAMETERS,
     *PHONE_PARAMETERS,
 )
 
-_PLACEHOLDERS = ("X", "Y", "N")
+_PLACEHOLDERS = ("X", "Y", "N", "K")
 _INDEX_DIGITS = 4
 
 
@@ -84,4 +88,4 @@ def lookup(key: str) -> Match | None:
 
 def limits(lines: int) -> dict[str, int]:
     """The highest number of each placeholder on a phone with so many lines; the lowest is 1."""
-    return {"X": lines, "Y": SERVERS, "N": RECORDS}
+    return {"X": lines, "Y": SERVERS, "N": RECORDS, "K": LINE_KEYS}

@@ -13,8 +13,10 @@ from evertone.model import Group
 from evertone.schedule import SipTimers
 
 __all__ = [
+    "BUSY_LAMP_FIELD",
     "INHERIT",
     "DnsSettings",
+    "LineKey",
     "LineSettings",
     "PathSettings",
     "PhoneSettings",
@@ -28,6 +30,9 @@ __all__ = [
 
 INHERIT = -1
 """Value of an ``outbound_proxy.Y.*`` twin that leaves the choice to ``sip_server.Y.*``."""
+
+BUSY_LAMP_FIELD = 16
+"""``linekey.K.type`` of a key that watches somebody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,13 @@ class LineSettings:
     redundancy_with_reg_fail_enable: int = 0
     nat_udp_update_enable: int = 0
     nat_udp_update_time: int = 30
+    subscribe_mwi: int = 0
+    subscribe_mwi_expires: int = 3600
+    shared_line: int = 0  # 0 off, 1 not taken part in, 3 watched as dialog;sla
+    bla_number: str = ""
+    bla_subscribe_period: int = 300
+    blf_subscribe_period: int = 1800
+    sub_fail_retry_interval: int = 30
     # our own keys (X); the phone-wide evertone.KEY is already laid under
     skip_unavailable: int = 0
     spread: int = 0
@@ -229,6 +241,20 @@ class StaticNaptr:
 
 
 @dataclass(frozen=True, slots=True)
+class LineKey:
+    """``linekey.K``: a key with a lamp. Type 16 shows whether ``value`` is on the telephone."""
+
+    type: int = 0
+    line: int = 1
+    value: str = ""
+
+    @property
+    def watches(self) -> bool:
+        """True for a busy lamp field that names somebody."""
+        return self.type == BUSY_LAMP_FIELD and bool(self.value)
+
+
+@dataclass(frozen=True, slots=True)
 class DnsSettings:
     """Name servers, static records, and how patient the phone is with both (D13-D16)."""
 
@@ -260,6 +286,7 @@ class PhoneSettings:
     """Everything one phone is told."""
 
     lines: tuple[LineSettings, ...] = ()
+    line_keys: tuple[LineKey, ...] = ()
     model: str = "SIP-T46G"
     firmware: int = 81
     timers: SipTimers = SipTimers()
@@ -267,6 +294,11 @@ class PhoneSettings:
     reg_surge_prevention: int = 0
     dns: DnsSettings = DnsSettings()
     security: SecuritySettings = SecuritySettings()
+
+    def watched_by(self, line: int) -> tuple[str, ...]:
+        """Whom the keys of ``line`` watch, each once."""
+        keys = (key for key in self.line_keys if key.line == line and key.watches)
+        return tuple(dict.fromkeys(key.value for key in keys))
 
     def enabled_lines(self) -> tuple[LineSettings, ...]:
         """The lines that register: enabled, with a user name and at least one server."""
