@@ -293,23 +293,23 @@ class _Play:
         self.world.attach(
             host.name,
             self._server(host),
-            [host.address],
+            host.addresses,
             listen=tuple(host.listen),
             certificate=tuple(host.certificate),
         )
 
     def _server(self, host: Host) -> SipServer:
-        is_registrar = host.role == "server"
         store = self.stores.get(host.shares)
         if store is None:
             store = self.stores[host.shares] = Ledger(lambda: self.world.now, LINE_PARAM)
             for domain in list(host.domains)[:1]:
                 store.put(_callee_at(domain), 0.0)
         proxies = (h for h in self.site.hosts if any(r is host for r in h.relays.values()))
-        routes = {domain: registrar.udp for domain, registrar in host.relays.items()}
+        routes = {domain: registrar.inner for domain, registrar in host.relays.items()}
         # what a registrar's own proxies bring has been let in by them
-        routes |= {f"{proxy.name}.invalid": proxy.udp for proxy in proxies}
-        lines = self.site.settings.enabled_lines() if is_registrar else ()
+        routes |= {f"{proxy.name}.invalid": proxy.inner for proxy in proxies}
+        lines = self.site.lines_of(host)
+        users = {line.auth_user: line.password for line in lines}
         owners: dict[str, list[str]] = {}
         for line in lines:
             owners.setdefault(line.auth_user, []).append(line.user)
@@ -317,7 +317,7 @@ class _Play:
             host.name,
             tuple(host.listen),
             tuple(host.domains) or (host.address,),
-            {line.auth_user: line.password for line in lines},
+            users if all(users.values()) else {},
             store,
             self.world.rng_for(host.name),
             max_expires_s=_MAX_EXPIRES_S,

@@ -39,6 +39,7 @@ CALLEE_ADDRESS = "198.51.100.99"
 _DNS_ADDRESSES = ("198.51.100.53", "198.51.100.54")
 _HIDDEN_ADDRESS = "198.51.100.{}"  # registrars that only their proxies know
 _FIRST_HIDDEN = 150
+_INNER_ADDRESS = "203.0.113.{}"
 MAX_HOSTS = 100
 
 Role = str
@@ -52,7 +53,7 @@ _GROUP_NAMES = {
 }
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Host:
     """One machine of the lab. ``name`` is how faults and reports call it.
 
@@ -72,9 +73,14 @@ class Host:
     shares: int = 0
 
     @property
-    def udp(self) -> Target:
-        """The UDP endpoint by which other servers reach it."""
-        return next(t for t in self.listen if t.transport is Transport.UDP)
+    def addresses(self) -> tuple[str, ...]:
+        """Its own address first; an IPv6 host has an inner one, for those that have IPv4 only."""
+        return tuple(dict.fromkeys((self.address, *(t.address for t in self.listen))))
+
+    @property
+    def inner(self) -> Target:
+        """The UDP endpoint by which other hosts of the lab reach it."""
+        return next(t for t in self.listen if t.transport is Transport.UDP and ":" not in t.address)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.address})"
@@ -113,6 +119,11 @@ class Site:
     def host(self, name: str) -> Host:
         """The host of this name. KeyError."""
         return next(host for host in self.hosts if host.name == name)
+
+    def lines_of(self, host: Host) -> tuple[LineSettings, ...]:
+        """The lines that register with ``host``."""
+        numbers = {route.line for route in self.routes if host in route.registrars}
+        return tuple(x for x in self.settings.enabled_lines() if x.line in numbers)
 
     def at(self, address: str) -> Host | None:
         """The host that has ``address``."""
@@ -191,6 +202,11 @@ class _Surveyor:
             for registrar in line.registrars():
                 self._add_registrar(line, registrar)
         self._share()
+        self._remarks += [
+            f"line {line.line} has no password: its servers in the lab ask for none"
+            for line in self._settings.enabled_lines()
+            if not line.password
+        ]
         nameservers = self._name_servers()
         self._name_all()
         self._alias_names()
@@ -352,8 +368,11 @@ class _Surveyor:
             domains = {domain: None for host in group.values() for domain in host.domains}
             for host in group.values():
                 host.shares, host.domains = number, dict(domains)
-        for host in self._by_address.values():
-            if not any(t.transport is Transport.UDP for t in host.listen):
+        for number, host in enumerate(self._by_address.values()):
+            if ":" in host.address:
+                inner = _INNER_ADDRESS.format(number + 1)
+                host.listen[Target(inner, 5060, Transport.UDP)] = None
+            elif not any(t.transport is Transport.UDP for t in host.listen):
                 host.listen[Target(host.address, 5060, Transport.UDP)] = None
             host.certificate.update(host.domains)
 

@@ -35,6 +35,7 @@ _FIRST_INVENTED, _LAST_INVENTED = 11, 250
 _SERVICES = {0: ("_sip._udp", 5060), 1: ("_sip._tcp", 5060), 2: ("_sips._tcp", 5061)}
 """By ``transport_type``: where its SRV records stand (RFC 3263 §4.1) and its port (D8)."""
 _DNS_NAPTR = 3
+_FILE = "zone"  # what the codec calls the text in its errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,20 @@ def read_zone(name: str, data: bytes) -> Zone:
 
 
 def _parse(name: str, text: str) -> dns.zone.Zone:
+    fault = _fault(text)
+    if isinstance(fault, dns.zone.Zone):
+        return fault
+    line, what = fault
+    # the codec counts a line too many where it has read a record to its end
+    before = _fault("\n".join(text.split("\n")[: line - 1]) + "\n")
+    if not isinstance(before, dns.zone.Zone) and before[1] == what:
+        line -= 1
+    place = f"{name}:{line}" if line else name
+    raise ScenarioError(f"{place}: {what.rstrip('.')}; a record is NAME [TTL] TYPE DATA")
+
+
+def _fault(text: str) -> dns.zone.Zone | tuple[int, str]:
+    """The zone, or the line (0: unknown) at which it cannot be read, and why."""
     try:
         # the one line before is what gives records without a TTL the name server's
         return dns.zone.from_text(
@@ -107,19 +122,11 @@ def _parse(name: str, text: str) -> dns.zone.Zone:
             ".",
             relativize=False,
             check_origin=False,
-            filename=name,
+            filename=_FILE,
         )
     except (dns.exception.DNSException, ValueError) as error:
-        raise ScenarioError(_place(name, str(error))) from None
-
-
-def _place(name: str, text: str) -> str:
-    """The codec's ``file:line: what``, the line counted in the file itself."""
-    found = re.fullmatch(rf"{re.escape(name)}:(\d+): (.*)", text, re.DOTALL)
-    if found is None:
-        return f"{name}: {text}"
-    line = max(1, int(found[1]) - 1)
-    return f"{name}:{line}: {found[2]}; a record is NAME [TTL] TYPE DATA"
+        found = re.fullmatch(rf"{_FILE}:(\d+): (.*)", str(error), re.DOTALL)
+        return (max(1, int(found[1]) - 1), found[2]) if found else (0, str(error))
 
 
 def addresses_in(zone: Zone) -> dict[str, tuple[str, ...]]:

@@ -8,7 +8,7 @@ import math
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import click
 
@@ -39,8 +39,6 @@ from evertone.observe.timeline import summary, timeline, timeline_text, verdict
 from evertone.ui.options import NAMESERVER, files_argument, json_option
 
 __all__ = ["command"]
-
-T = TypeVar("T")
 
 _VERBS_HELP = "\n".join(f"  {row.usage:18} {row.meaning}" for row in VERBS.values())
 
@@ -125,10 +123,10 @@ def _zone(
 # --- options ------------------------------------------------------------------------------------
 
 
-def _reading(read: Callable[[str], T]) -> click.types.FuncParamType[T]:
+def _reading(read: Callable[[str], object]) -> Any:
     """An option's type from a function that raises EvertoneError."""
 
-    def convert(text: str) -> T:
+    def convert(text: str) -> object:
         try:
             return read(text)
         except EvertoneError as error:

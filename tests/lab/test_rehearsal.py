@@ -1,0 +1,448 @@
+"""Users' configurations in labs that are made to fit them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evertone.config import load, load_texts
+from evertone.config.settings import PhoneSettings
+from evertone.errors import ConfigError, FaultError, UsageError
+from evertone.events import Registered
+from evertone.lab.rehearsal import (
+    CallEnd,
+    CallPlan,
+    Rehearsal,
+    parse_calls,
+    rehearse,
+)
+from evertone.lab.rehearsal_faults import VERBS
+from evertone.lab.rehearsal_site import Site, survey
+from evertone.lab.rehearsal_time import total_s
+from evertone.lab.zones import read_zone
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+EVERY_5_MIN = CallPlan(300.0)
+HOUR = 3600.0
+
+
+def example(name: str) -> PhoneSettings:
+    return load([EXAMPLES / f"{name}.cfg"]).settings
+
+
+def configured(*lines: str) -> PhoneSettings:
+    """Line 1 of user 1001, and what ``lines`` add without their ``account.1.``."""
+    text = "#!version:1.0.0.1\naccount.1.enable = 1\naccount.1.user_name = 1001\n"
+    text += "account.1.password = s3cret\n"
+    for line in lines:
+        text += line if line.startswith(("account.", "static.")) else f"account.1.{line}"
+        text += "\n"
+    return load_texts([("phone.cfg", text.encode())]).settings
+
+
+def registered_at(rehearsal: Rehearsal) -> list[str]:
+    """The hosts at which the phone registered, in order."""
+    events = [e for e in rehearsal.events if isinstance(e, Registered) and e.hop is not None]
+    hosts = [rehearsal.site.at(e.hop.target.address) for e in events if e.hop is not None]
+    return [host.name for host in hosts if host is not None]
+
+
+def never(spans: tuple[tuple[float, float], ...]) -> bool:
+    """True if there is no time in ``spans`` but the moment of the start."""
+    return total_s(spans) < 0.1
+
+
+# --- what the guide's examples do -------------------------------------------------------------
+
+
+@pytest.mark.rule("B1", "C1")
+def test_a_silent_primary_delays_each_call_by_the_time_of_its_invite() -> None:
+    ran = rehearse(
+        example("failover"),
+        faults=["server1.primary silence 10m..25m"],
+        calls=EVERY_5_MIN,
+        for_s=HOUR,
+    )
+    assert [c.end for c in ran.calls] == [CallEnd.ANSWERED] * 11
+    assert [c.at for c in ran.delayed] == [600.0, 900.0, 1200.0]
+    assert all(7.5 <= (c.waited_s or 0) < 7.6 for c in ran.delayed)
+    assert {c.host for c in ran.delayed} == {"server1.2"}
+    (line,) = ran.lines
+    assert never(line.unregistered)
+    assert never(line.unreachable), "the secondary shares the registration"
+
+
+@pytest.mark.rule("F2")
+def test_successive_fallback_is_out_of_reach_until_the_binding_has_run_out() -> None:
+    ran = rehearse(example("fallback-register"), faults=["server1 silence 10m.."], for_s=2 * HOUR)
+    (line,) = ran.lines
+    gone = [span for span in line.unreachable if span[1] > 1]
+    assert len(gone) == 1
+    begin, end = gone[0]
+    assert begin == 600.0
+    assert HOUR <= end <= HOUR + 1, "until the granted hour is over"
+    assert total_s(line.unregistered) < 1
+    assert registered_at(ran) == ["server1", "server2"]
+
+
+@pytest.mark.rule("F1")
+def test_concurrent_fallback_is_never_out_of_reach() -> None:
+    ran = rehearse(example("fallback-invite"), faults=["server1 refuse 10m..50m"], for_s=HOUR)
+    assert never(ran.lines[0].unreachable)
+    assert sorted(registered_at(ran)) == ["server1", "server2"]
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.cfg")), ids=lambda path: path.stem)
+def test_every_example_registers_and_calls(path: Path) -> None:
+    ran = rehearse(load([path]).settings, calls=EVERY_5_MIN, for_s=HOUR)
+    assert {c.end for c in ran.calls} == {CallEnd.ANSWERED}
+    assert never(ran.lines[0].unregistered)
+    assert ran.delayed == []
+
+
+def test_everything_down_loses_every_call_and_every_minute() -> None:
+    ran = rehearse(
+        example("fallback-invite"), faults=["all silence 0s.."], calls=EVERY_5_MIN, for_s=HOUR
+    )
+    assert {c.end for c in ran.calls} == {CallEnd.LOST}
+    assert all(c.reason for c in ran.calls)
+    assert ran.lines[0].unregistered_s == ran.lines[0].unreachable_s == HOUR
+
+
+# --- configurations of all kinds --------------------------------------------------------------
+
+
+SERVER = "sip_server.1.address = 192.0.2.7"
+
+KINDS = {
+    "another name for digest": [SERVER, "auth_name = trunk-7"],
+    "a domain in the user name": [SERVER, "user_name = 1001@example.com"],
+    "tcp": ["sip_server.1.address = pbx.example", "sip_server.1.transport_type = 1"],
+    "tls by srv": [
+        "sip_server.1.address = pbx.example",
+        "sip_server.1.transport_type = 2",
+        "sip_server.1.port = 0",
+    ],
+    "no password": [SERVER, "password ="],
+    "ipv6": ["sip_server.1.address = 2001:db8::7"],
+    "an ipv6 registrar behind an ipv4 proxy": [
+        "sip_server.1.address = 2001:db8::7",
+        "outbound_proxy_enable = 1",
+        "outbound_proxy.1.address = 192.0.2.9",
+    ],
+    "registrations of their own": [
+        "sip_server.1.address = pbx.example",
+        "sip_server.1.port = 0",
+        "sip_server.1.transport_type = 3",
+        "sip_server.1.register_on_enable = 1",
+    ],
+    "a proxy of another name": [
+        "sip_server.1.address = pbx.example",
+        "outbound_proxy_enable = 1",
+        "outbound_proxy.1.address = edge.example",
+    ],
+    "a proxy before a registrar that dns knows nothing of": [
+        "sip_server.1.address = inside.example",
+        "outbound_proxy_enable = 1",
+        "outbound_proxy.1.address = 192.0.2.9",
+    ],
+    "two servers behind two proxies": [
+        "sip_server.1.address = one.example",
+        "sip_server.2.address = two.example",
+        "outbound_proxy_enable = 1",
+        "outbound_proxy.1.address = edge1.example",
+        "outbound_proxy.2.address = edge2.example",
+    ],
+    "a name server that is the pbx": [SERVER, "static.network.primary_dns = 192.0.2.7"],
+    "two name servers": [
+        "sip_server.1.address = pbx.example",
+        "static.network.primary_dns = 192.0.2.53",
+        "static.network.secondary_dns = 192.0.2.54",
+    ],
+}
+
+
+@pytest.mark.parametrize("lines", KINDS.values(), ids=KINDS.keys())
+def test_a_lab_fits_every_kind_of_configuration(lines: list[str]) -> None:
+    ran = rehearse(configured(*lines), calls=EVERY_5_MIN, for_s=1200)
+    assert never(ran.lines[0].unregistered), ran.events
+    assert {c.end for c in ran.calls} == {CallEnd.ANSWERED}, ran.calls
+
+
+def test_a_proxy_forwards_and_the_registrar_behind_it_is_never_spoken_to() -> None:
+    ran = rehearse(configured(*KINDS["a proxy of another name"]), calls=EVERY_5_MIN, for_s=HOUR)
+    assert {h.host.name: h.host.role for h in ran.hosts} == {
+        "proxy1": "proxy",
+        "server1": "server",
+        "dns": "dns",
+    }
+    assert ran.packets["server1"] == 0
+    assert ran.packets["proxy1"] > 0
+    assert set(ran.lines[0].bound) == {"server1"}
+
+
+def test_a_proxy_that_is_down_keeps_callers_out_though_the_registrar_knows_the_line() -> None:
+    settings = configured(*KINDS["a proxy of another name"])
+    ran = rehearse(settings, faults=["proxy1 silence 10m..20m"], for_s=1800)
+    (line,) = ran.lines
+    assert never(line.unregistered)
+    assert total_s(line.unreachable) == pytest.approx(600, abs=0.1)
+
+
+@pytest.mark.rule("P2")
+def test_the_second_proxy_takes_over() -> None:
+    settings = configured(*KINDS["two servers behind two proxies"])
+    ran = rehearse(settings, faults=["proxy1 refuse 10m.."], calls=EVERY_5_MIN, for_s=HOUR)
+    assert {c.end for c in ran.calls} == {CallEnd.ANSWERED}
+    assert {c.host for c in ran.calls if c.at > 600} == {"proxy2"}
+
+
+@pytest.mark.rule("R9")
+def test_a_connection_that_answers_pings_carries_the_line_for_good() -> None:
+    ran = rehearse(configured(*KINDS["tcp"]), for_s=3000, keep_packets=True)
+    assert len([p for p in ran.wire if p.note == "connected"]) == 1
+    assert len([p for p in ran.wire if p.data == b"\r\n\r\n"]) >= 25
+
+
+def test_a_restart_forgets_the_line_until_its_next_refresh() -> None:
+    ran = rehearse(configured(SERVER), faults=["server1 restart 10m"], for_s=2 * HOUR)
+    (line,) = ran.lines
+    gone = [span for span in line.unregistered if span[1] > 1]
+    assert gone == [(600.0, pytest.approx(3540, abs=2))]  # R3: 60 s before the hour is over
+
+
+def test_a_phone_without_network_cannot_be_called() -> None:
+    ran = rehearse(configured(SERVER), faults=["phone silence 10m..20m"], for_s=1800)
+    (line,) = ran.lines
+    assert never(line.unregistered)
+    assert total_s(line.unreachable) == pytest.approx(600, abs=0.1)
+
+
+@pytest.mark.rule("D14")
+def test_calls_go_on_without_dns() -> None:
+    ran = rehearse(
+        example("failover"), faults=["dns silence 10m..50m"], calls=EVERY_5_MIN, for_s=HOUR
+    )
+    assert {c.end for c in ran.calls} == {CallEnd.ANSWERED}
+    assert all((c.waited_s or 0) < 2.5 for c in ran.calls), "D16: no person waits longer"
+
+
+@pytest.mark.rule("C4")
+def test_an_established_call_outlives_its_servers() -> None:
+    ran = rehearse(example("failover"), faults=["all silence 310s.."], calls=EVERY_5_MIN, for_s=500)
+    assert [c.end for c in ran.calls] == [CallEnd.ANSWERED]
+
+
+def test_nothing_is_placed_that_cannot_end_in_time() -> None:
+    plan = CallPlan(every_s=100, lasts_s=50)
+    assert [c.at for c in rehearse(configured(SERVER), calls=plan, for_s=349).calls] == [100, 200]
+    assert rehearse(configured(SERVER), calls=plan, for_s=40).calls == ()
+
+
+# --- the same again ---------------------------------------------------------------------------
+
+
+def test_same_arguments_same_result() -> None:
+    def run() -> Rehearsal:
+        return rehearse(
+            example("guide-failover"),
+            faults=["server1.primary lose:30 10m..40m", "dns delay:2s 5m..50m"],
+            calls=EVERY_5_MIN,
+            for_s=HOUR,
+            seed=7,
+            keep_packets=True,
+        )
+
+    one, two = run(), run()
+    assert one.events == two.events
+    assert one.wire == two.wire
+    assert one.calls == two.calls
+
+
+def test_a_site_serves_many_rehearsals() -> None:
+    settings = example("failover")
+    site = survey(settings)
+    fault = ["server1.primary silence 10m..25m"]
+    ran = [rehearse(settings, site=site, faults=fault, for_s=HOUR).events for _ in range(2)]
+    assert ran[0] == ran[1] == rehearse(settings, faults=fault, for_s=HOUR).events
+
+
+EQUAL = """
+$ORIGIN pbx.example.
+@ NAPTR 10 10 "s" "SIP+D2U" "" _sip._udp
+_sip._udp SRV 0 5 5060 a
+_sip._udp SRV 0 5 5060 b
+_sip._udp SRV 0 5 5060 c
+a A 192.0.2.1
+b A 192.0.2.2
+c A 192.0.2.3
+"""
+
+
+@pytest.mark.rule("D7")
+def test_the_primary_is_the_one_that_the_phone_draws() -> None:
+    settings = configured(
+        "sip_server.1.address = pbx.example",
+        "sip_server.1.port = 0",
+        "sip_server.1.transport_type = 3",
+    )
+    zone = read_zone("pbx.zone", EQUAL.encode())
+    primaries = set()
+    for seed in range(12):
+        ran = rehearse(settings, zone=zone, for_s=10, seed=seed)
+        assert registered_at(ran) == ["server1.primary"], seed
+        primaries.add(ran.site.host("server1.primary").address)
+    assert len(primaries) == 3
+
+
+# --- names ------------------------------------------------------------------------------------
+
+
+def targets(site: Site) -> dict[str, tuple[str, ...]]:
+    return dict(site.names.hosts)
+
+
+def test_a_host_answers_to_many_names() -> None:
+    names = targets(survey(example("failover")))
+    primary = ("server1.primary",)
+    for name in ("server1.1", "line1.server1.primary", "192.0.2.11", "primary.yealink.pbx.com"):
+        assert names[name] == primary, name
+    assert names["server1.secondary"] == names["server1.2"] == ("server1.2",)
+    assert names["server1"] == names["yealink.pbx.com"] == ("server1.primary", "server1.2")
+    assert names["all"] == ("server1.primary", "server1.2")
+
+
+def test_lines_with_servers_of_their_own_name_them_by_line() -> None:
+    settings = configured(
+        SERVER,
+        "account.2.enable = 1",
+        "account.2.user_name = 1002",
+        "account.2.sip_server.1.address = 192.0.2.8",
+    )
+    site = survey(settings)
+    assert [h.name for h in site.hosts] == ["line1.server1", "line2.server1", "dns"]
+    assert targets(site)["server1"] == ("line1.server1", "line2.server1")
+    ran = rehearse(settings, site=site, faults=["line2.server1 silence 10m.."], for_s=1200)
+    assert [round(line.unreachable_s) for line in ran.lines] == [0, 600]
+
+
+@pytest.mark.rule("B9")
+@pytest.mark.parametrize(("register_on_enable", "shared"), [(0, True), (1, False)])
+def test_a_list_shares_its_registrations_unless_each_target_wants_one(
+    register_on_enable: int, shared: bool
+) -> None:
+    site = survey(
+        configured(
+            "sip_server.1.address = pbx.example",
+            "sip_server.1.port = 0",
+            f"sip_server.1.register_on_enable = {register_on_enable}",
+        )
+    )
+    one, two = (site.host(name) for name in ("server1.primary", "server1.2"))
+    assert (one.shares == two.shares) is shared
+
+
+# --- faults in words --------------------------------------------------------------------------
+
+GOOD = [
+    "server1.primary silence 10m..25m",
+    "SERVER1 refuse ..5m",
+    "192.0.2.11 503:120 1m..2m",
+    "primary.yealink.pbx.com 500 0..30",
+    "server1.2 delay:2s 1m..",
+    "server1 lose:20% 1m..",
+    "server1 deaf 1m..2m",
+    "server1 partition 1m..2m",
+    "server1 freeze 1m..2m",
+    "server1 restart 10m",
+    "dns servfail 1m..2m",
+    "dns truncate 1m..2m",
+    "phone silence 1m..2m",
+]
+
+
+@pytest.mark.parametrize("phrase", GOOD)
+def test_a_fault_in_words_strikes(phrase: str) -> None:
+    ran = rehearse(example("failover"), faults=[phrase], for_s=1200)
+    (strike,) = ran.strikes
+    assert strike.hosts
+    assert str(strike).split()[:2] == phrase.split()[:2]
+
+
+def test_every_verb_has_been_said() -> None:
+    said = {word.partition(":")[0] for phrase in GOOD for word in phrase.split()[1:2]}
+    said = {"answer" if word.isdigit() else {"partition": "mute"}.get(word, word) for word in said}
+    assert said == set(VERBS)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "advice"),
+    [
+        ("server3 silence 1m..2m", "there are: server1.primary, server1.2, dns, server1, all"),
+        ("server1 explode 1m..2m", "there are: silence, refuse, 503"),
+        ("server1 silence", "write TARGET VERB FROM..TO, such as 'server1.primary silence"),
+        ("server1 silence 10m", "write from when to when"),
+        ("server1 silence 20m..10m", "did you mean 10m..20m?"),
+        ("server1 silence soon..later", "write 90s, 10m, 1h30m or 2d"),
+        ("server1 silence 2h..3h", "the rehearsal of 1h is over"),
+        ("server1 restart 1m..2m", "a restart takes no time"),
+        ("server1 lose 1m..2m", "must be written lose:PERCENT"),
+        ("server1 lose:200 1m..2m", "more than 100 %"),
+        ("server1 delay:2w 1m..2m", "must be written delay:TIME"),
+        ("server1 299 1m..2m", "there are: silence"),
+        ("dns 503 1m..2m", "dns is no SIP server"),
+        ("server1 servfail 1m..2m", "is no DNS server"),
+        ("phone mute 1m..2m", "silence cuts its network"),
+    ],
+)
+def test_a_fault_that_makes_no_sense_is_told_what_would(phrase: str, advice: str) -> None:
+    with pytest.raises(FaultError) as raised:
+        rehearse(example("failover"), faults=[phrase], for_s=HOUR)
+    assert advice in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("", "write 'every 5m'"),
+        ("5m", "write 'every 5m'"),
+        ("every 5m for", "write 'every 5m'"),
+        ("every 5x", "write 90s, 10m"),
+        ("every 5m for 6m", "overlap"),
+        ("every 0s", "overlap"),
+    ],
+)
+def test_a_plan_of_calls_that_makes_no_sense(text: str, advice: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        parse_calls(text)
+    assert advice in str(raised.value)
+
+
+def test_plans_of_calls() -> None:
+    assert parse_calls("every 5m") == CallPlan(300, 60)
+    assert parse_calls("Every 1h for 90s") == CallPlan(3600, 90)
+    assert parse_calls("every 30s") == CallPlan(30, 15)
+
+
+@pytest.mark.parametrize("for_s", [0.0, -1.0, 400 * 86_400.0])
+def test_no_time_at_all_and_far_too_much(for_s: float) -> None:
+    with pytest.raises(UsageError, match="lasts more than 0 s"):
+        rehearse(configured(SERVER), for_s=for_s)
+
+
+def test_too_many_calls() -> None:
+    with pytest.raises(UsageError, match="call less often"):
+        rehearse(configured(SERVER), calls=CallPlan(1, 0.5), for_s=200_000)
+
+
+def test_no_line_in_use() -> None:
+    with pytest.raises(ConfigError, match="no line is in use"):
+        rehearse(PhoneSettings())
+
+
+def test_a_name_that_leads_nowhere_is_said_and_survived() -> None:
+    zone = read_zone("pbx.zone", b"other.example. A 192.0.2.1\n")
+    ran = rehearse(configured("sip_server.1.address = pbx.example"), zone=zone, for_s=600)
+    assert "nothing known of pbx.example" in ran.site.remarks[-1]
+    assert ran.lines[0].unregistered_s == 600
