@@ -18,7 +18,7 @@ from typing import Any
 
 from evertone.config.settings import LineSettings
 from evertone.events import Refused, ResolveFailed
-from evertone.model import Attempt, Cause, Hop, Outcome, OutcomeKind, Reason
+from evertone.model import Attempt, Cause, Group, Hop, Outcome, OutcomeKind, Reason, Target
 from evertone.redundancy import interface as io
 from evertone.redundancy.hoplist import Change, HopList
 from evertone.redundancy.marks import TargetMarks
@@ -95,6 +95,15 @@ class Engine:
         """After :class:`~interface.Stopped`: nothing is under way any more."""
         return self._state.stopping and not self._walker.walks
 
+    def may_signal(
+        self, method: str, registrar: int, group: Group, target: Target, now: float
+    ) -> bool:
+        """B10: in-dialog requests but ACK, CANCEL and BYE go to registered targets only."""
+        lst = self._state.lists.get((registrar, group))
+        if method in _ALWAYS_SENT or lst is None or not lst.registered_only:
+            return True
+        return self._state.registrations[registrar].stands_at(target, now)
+
     # --- inputs -------------------------------------------------------------------------------
 
     def _started(self, event: io.Started, now: float) -> None:
@@ -141,7 +150,7 @@ class Engine:
 
     def _wanted(self, event: io.RequestWanted, now: float) -> None:
         registrars = self._serving.request_registrars(someone_waits=event.someone_waits)
-        if event.at is not None and event.registrar:
+        if event.registrar:
             registrars = (event.registrar,)
         walk = Walk(
             request=event.request,
@@ -155,20 +164,17 @@ class Engine:
         )
         if event.at is not None:
             hops = self._homing.dialog_order(walk.registrar, walk.group, event.at)
-            walk.queue = deque(hop for hop in hops if self._may_signal(walk, hop, now))
+            walk.queue = deque(
+                hop
+                for hop in hops
+                if self.may_signal(walk.method, walk.registrar, walk.group, hop.target, now)
+            )
             # B10 ends a call that hangs on a target of no registration; X5 moves it first
             stays = bool(walk.queue) and walk.queue[0] is hops[0]
             if not walk.queue or not (stays or self._state.settings.call_survival):
                 self._state.out.append(io.Completed(event.request, _NOT_REGISTERED, None))
                 return
         self._walker.begin(walk, now)
-
-    def _may_signal(self, walk: Walk, hop: Hop, now: float) -> bool:
-        """B10: in-dialog requests but ACK, CANCEL and BYE go to registered targets only."""
-        lst = self._state.lists.get((walk.registrar, walk.group))
-        if walk.method in _ALWAYS_SENT or lst is None or not lst.registered_only:
-            return True
-        return self._state.registrations[walk.registrar].stands_at(hop.target, now)
 
     def _cancelled(self, event: io.RequestCancelled, now: float) -> None:
         self._walker.cancel(event.request, now)

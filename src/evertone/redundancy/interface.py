@@ -100,9 +100,9 @@ class Late:
 class RequestWanted:
     """The phone wants to send a request other than REGISTER.
 
-    ``someone_waits``: a person waits for it (F3, D16). ``at``: the request is in-dialog and
-    this is its next hop (C2): the walk starts there, stays in ``registrar``'s list, and never
-    goes to the other server. Ends with exactly one :class:`Completed`, unless cancelled.
+    ``someone_waits``: a person waits for it (F3, D16). ``registrar``: it goes to this server
+    alone; 0: to whichever serves (C1). ``at``: the request is in-dialog and this is its next
+    hop (C2): the walk starts there. Ends with exactly one :class:`Completed`, unless cancelled.
     """
 
     request: int

@@ -32,7 +32,7 @@ __all__ = [
     "with_sdp",
 ]
 
-ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS"
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY"
 USER_AGENT: Final = "Evertone"
 MAX_FORWARDS: Final = 70  # RFC 3261 §8.1.1.6
 MAGIC_COOKIE: Final = "z9hG4bK"  # RFC 3261 §8.1.1.7

@@ -107,6 +107,27 @@ class Dialog:
             confirmed=response.status >= 200,
         )
 
+    @classmethod
+    def as_subscriber(cls, subscribe: Request, notify: Request) -> Dialog:
+        """From our SUBSCRIBE and a NOTIFY that came before its 2xx (RFC 6665 §4.1.2.4).
+
+        Raises SipParseError for a NOTIFY without Contact, and for malformed headers.
+        """
+        target = _first(notify.contacts)
+        if target is None:
+            raise SipParseError("a NOTIFY without Contact")
+        return cls(
+            call_id=subscribe.call_id,
+            local=subscribe.from_,
+            remote=notify.from_,
+            contact=_first(subscribe.contacts),
+            remote_target=target.uri,
+            route_set=notify.record_routes,
+            local_cseq=subscribe.cseq.number,
+            remote_cseq=notify.cseq.number,
+            confirmed=True,
+        )
+
     # --- our requests -----------------------------------------------------------------------
 
     def request(self, method: str) -> tuple[Dialog, Request]:
