@@ -273,7 +273,8 @@ class Harvest:
             return
         for record in (*message.answer, *message.authority, *message.additional):
             text = _as_text(record.data)
-            if text and len(self._lines) < MAX_RECORDS and _is_name(record.name):
+            is_name = not record.name or _is_name(record.name)  # empty: the root
+            if text and is_name and len(self._lines) < MAX_RECORDS:
                 self._lines[f"{record.name}. {int(record.ttl_s)} {text}"] = None
 
     def zone(self) -> Zone:
