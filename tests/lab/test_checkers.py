@@ -21,7 +21,7 @@ from evertone.lab.checkers import (
 )
 from evertone.lab.record import Packet, Record
 from evertone.lab.registrations import Binding
-from evertone.model import Transport
+from evertone.model import Group, Transport
 from evertone.phone.snapshot import FlowSnapshot, LineState, PhoneSnapshot
 from evertone.schedule import SipTimers
 from evertone.sip.values import parse_uri
@@ -49,10 +49,10 @@ def test_all_is_well_in_an_outage_and_after_it(kind: str) -> None:
     lab = outage(kind)
     timers = SipTimers()
     line = lab.line("a", Transport.UDP)
-    hops = {1: 2} if kind == "failover" else {1: 1, 2: 1}
+    hops = {Group.SERVER1: 2 if kind == "failover" else 1, Group.SERVER2: 1}
     bound_s = call_bound_s(line, hops, timers)
     assert not calls_in_time(lab.world.record, "a", bound_s)
-    allowed = {(e.address, e.port) for e in (*ends(ONE), *ends(TWO))}
+    allowed = {(e.address, e.port, e.transport.value) for e in (*ends(ONE), *ends(TWO))}
     assert not only_allowed_targets(lab.world.record, [PHONES["a"]], allowed)
     assert not one_ring_per_invite(lab.world.record, {PHONES["b"]: "b"})
     lab.world.run_for(home_bound_s(line, EXPIRES_S, 300, timers))
@@ -97,20 +97,25 @@ def test_a_call_that_comes_too_late_is_found(events: list[CallChanged], words: s
     assert words in calls_in_time(record, "a", 8.5)[0]
 
 
+HOPS = {Group.SERVER1: 2, Group.SERVER2: 1}
+
+
 def test_the_bound_of_a_call_is_the_sum_of_what_is_tried_before() -> None:
     servers = (ServerSettings(address="1.1.1.1"), ServerSettings(address="1.1.1.2"))
     line = LineSettings(enable=1, user_name="a", sip_server=servers)
-    assert call_bound_s(line, {1: 2, 2: 1}, SipTimers()) == 3 * 7.5 + 1
+    assert call_bound_s(line, HOPS, SipTimers()) == 3 * 7.5 + 1
     both = dataclasses.replace(line, fallback_redundancy_type=1)
-    assert call_bound_s(both, {1: 2, 2: 1}, SipTimers()) == 6 * 7.5 + 1
+    assert call_bound_s(both, HOPS, SipTimers()) == 6 * 7.5 + 1
 
 
 def test_a_packet_to_a_stranger_is_found() -> None:
     record = Record()
     record.packet(Packet(0.0, "UDP", ("10.0.0.1", 5060), ("10.0.0.9", 5060), b"x"))
-    assert only_allowed_targets(record, ["10.0.0.1"], [("10.0.0.2", 5060)]) == [
-        "sent to 10.0.0.9:5060"
+    other_transport = ("10.0.0.9", 5060, "TCP")
+    assert only_allowed_targets(record, ["10.0.0.1"], [other_transport]) == [
+        "sent to UDP 10.0.0.9:5060"
     ]
+    assert not only_allowed_targets(record, ["10.0.0.1"], [("10.0.0.9", 5060, "UDP")])
 
 
 def test_two_rings_for_one_call_are_found() -> None:

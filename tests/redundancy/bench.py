@@ -60,6 +60,7 @@ class Bench:
     lists: dict[Group, tuple[Hop, ...]]
     behaviour: dict[int, Behaviour] = field(default_factory=dict)
     by_method: dict[tuple[int, str], Behaviour] = field(default_factory=dict)
+    by_registrar: dict[int, Behaviour] = field(default_factory=dict)
     granted_s: int | None = None
     rtt_s: float = 0.01
     now: float = 0.0
@@ -185,6 +186,7 @@ class Bench:
         number = int(attempt.hop.target.address.rsplit(".", 1)[1])
         how = self.behaviour.get(number, OK)
         how = self.by_method.get((number, attempt.method), how)
+        how = self.by_registrar.get(attempt.registrar, how)
         if how is not SILENT:
             self._at(self.rtt_s, lambda: self._finish(attempt, how))
         elif attempt.give_up_s < self.timers.timeout_s:

@@ -371,6 +371,39 @@ def test_a_dead_proxy_leads_to_the_other_and_home_again() -> None:
     assert bench.engine.snapshot().proxy is P1
 
 
+@pytest.mark.rule("P2", "R8")
+def test_after_a_network_change_the_first_proxy_is_the_first_again() -> None:
+    bench = proxied(two_proxies=True, outbound_proxy_fallback_interval=100)
+    bench.set(t5=REFUSED, t6=REFUSED)
+    bench.start()
+    bench.run(50)
+    assert bench.engine.snapshot().proxy is P2
+    bench.set(t5=OK)
+    bench.give(io.NetworkChanged())
+    bench.run(51)
+    assert [s[1:] for s in bench.sent("REGISTER") if s[0] >= 50] == [("REGISTER", 5)] * 2
+    assert bench.engine.snapshot().proxy is P1
+
+
+@pytest.mark.rule("P2", "F2")
+def test_a_try_of_the_first_proxy_that_is_called_off_is_made_again() -> None:
+    # found by the swarm (seed 420): the binding ran out in the middle of the try
+    bench = proxied(
+        two_proxies=True, outbound_proxy_fallback_interval=119, fallback_redundancy_type=1
+    )
+    bench.granted_s = 120
+    bench.set(t5=REFUSED, t6=REFUSED)
+    bench.start()
+    bench.run(50)
+    assert bench.engine.snapshot().proxy is P2
+    bench.set(t5=SILENT, t6=SILENT, t7=FORBIDDEN)
+    bench.run(150)
+    assert (119.03, "REGISTER", 5) in bench.sent()
+    bench.set(t5=OK, t6=OK, t7=OK)
+    bench.run(300)
+    assert bench.engine.snapshot().proxy is P1
+
+
 @pytest.mark.rule("F7")
 def test_successive_subscriptions_follow_the_line() -> None:
     bench = pair(successive=True, fallback_timeout=20).start()

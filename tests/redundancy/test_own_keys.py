@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evertone.config.settings import ServerSettings
+from evertone.config.settings import ProxySettings, ServerSettings
 from evertone.model import Group
 from tests.redundancy.bench import BUSY, OK, REFUSED, SILENT, Bench, hops, line
 
@@ -138,4 +138,26 @@ def test_settle_holds_the_way_back_to_the_working_server() -> None:
     bench.run(50)
     assert bench.engine.snapshot().serving == 2
     bench.run(80)
+    assert bench.engine.snapshot().serving == 1
+
+
+@pytest.mark.rule("X3", "F4", "P1")
+def test_settle_asks_for_the_working_server_behind_the_same_proxy() -> None:
+    # found by the swarm (seed 113): with the proxy itself at home nobody asked for server 1
+    servers = [ServerSettings(address=f"10.0.0.{n}", expires=600) for n in (8, 9)]
+    settings = line(
+        *servers,
+        fallback_redundancy_type=1,
+        fallback_timeout=20,
+        settle=45,
+        outbound_proxy_enable=1,
+        outbound_proxy=(ProxySettings(address="p1.example"), ProxySettings()),
+    )
+    bench = Bench(settings, {Group.PROXY1: hops(Group.PROXY1, 1, 2)})
+    bench.by_registrar = {1: BUSY}
+    bench.start()
+    bench.run(40)
+    assert bench.engine.snapshot().serving == 2
+    bench.by_registrar = {}
+    bench.run(150)
     assert bench.engine.snapshot().serving == 1

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from evertone.config.settings import LineSettings
+from evertone.config.settings import LineSettings, PathSettings
 from evertone.events import CallChanged
-from evertone.lab.record import Endpoint, Record
+from evertone.lab.record import Record
 from evertone.lab.registrations import Binding
 from evertone.lab.wire import Wire
-from evertone.phone.snapshot import LineState, PhoneSnapshot
+from evertone.model import Group
+from evertone.phone.snapshot import LineSnapshot, LineState, PhoneSnapshot
 from evertone.schedule import SipTimers, give_up_s
 
 __all__ = [
+    "End",
     "Home",
     "at_rest",
+    "bindings_agree",
     "call_bound_s",
     "calls_in_time",
     "home_bound_s",
@@ -30,26 +34,40 @@ __all__ = [
 ]
 
 _SLACK_S = 1.0  # the network's own time: round trips, challenges
+_HOME_SPACING_S = 30.0  # B6
+_SETTLE_SPACING_S = 10.0  # X3
+_NEGATIVE_S = 30.0  # D11
+
+End: TypeAlias = tuple[str, int, str]
+"""Address, port and transport."""
+
 _SETTLED = frozenset({"ringing", "established"})
 
 
 # --- 1: a call can be placed in time -----------------------------------------------------------
 
 
-def call_bound_s(line: LineSettings, hops: Mapping[int, int], timers: SipTimers) -> float:
+def call_bound_s(
+    line: LineSettings, hops: Mapping[Group, int], timers: SipTimers, *, stall_s: float = 0.0
+) -> float:
     """The longest that a call may wait for a server that is reachable, in seconds.
 
-    ``hops`` is the number of targets by registrar. Every other target is tried first and
-    costs S1's time: of the INVITE, and of a REGISTER before it where one is asked for (B9,
-    F3). The last one is reachable and costs nothing.
+    ``hops`` is the number of targets by hop list. Every other target is tried first and costs
+    S1's time: of the INVITE, and of a REGISTER before it where one is asked for (B9, F3).
+    Behind a proxy each of them may cost the proxy's own 64*T1 instead, until its 408 (P1).
+    ``stall_s`` is added for every target that may say 100 and then nothing (S6). The last one
+    is reachable and costs nothing.
     """
     total = 0.0
     for registrar in line.registrars():
-        server = line.server(registrar)
-        cost = give_up_s("INVITE", server.invite_retry_counts, timers)
-        if line.successive or server.register_on_enable:
-            cost += give_up_s("REGISTER", server.retry_counts, timers)
-        total += hops.get(registrar, 1) * cost
+        for group in line.paths(registrar):
+            path = line.path(group, registrar)
+            costs = [give_up_s("INVITE", path.invite_retry_counts, timers)]
+            if line.successive or path.register_on_enable:
+                costs.append(give_up_s("REGISTER", path.retry_counts, timers))
+            if group.is_proxy:
+                costs += [timers.timeout_s] * len(costs)
+            total += hops.get(group, 1) * (sum(costs) + stall_s)
     return total + _SLACK_S
 
 
@@ -87,11 +105,11 @@ def calls_in_time(record: Record, node: str, bound_s: float) -> list[str]:
 
 
 def only_allowed_targets(
-    record: Record, own: Collection[str], allowed: Collection[Endpoint]
+    record: Record, own: Collection[str], allowed: Collection[End]
 ) -> list[str]:
-    """2: what left the addresses ``own`` went to ``allowed`` (address, port) only."""
-    seen = {p.target for p in record.packets if p.source[0] in own and p.kind != "DNS"}
-    return [f"sent to {address}:{port}" for address, port in sorted(seen - set(allowed))]
+    """2: what left the addresses ``own`` went to ``allowed`` only, over the right transport."""
+    seen = {(*p.target, p.kind) for p in record.packets if p.source[0] in own and p.kind != "DNS"}
+    return [f"sent to {kind} {host}:{port}" for host, port, kind in sorted(seen - set(allowed))]
 
 
 # --- 3: nothing is left over -------------------------------------------------------------------
@@ -121,6 +139,37 @@ def at_rest(snapshot: PhoneSnapshot, bindings: Iterable[Binding], *, both_serve:
             for aor, servers in serving.items()
             if len(servers) > 1
         ]
+    return found
+
+
+def bindings_agree(
+    line: LineSnapshot, bindings: Iterable[Binding], ways: Mapping[str, Collection[str]]
+) -> list[str]:
+    """3: the servers know the line where it believes to be bound, and nowhere else.
+
+    ``bindings`` are the line's on every reachable server; ``ways`` are by server (as bindings
+    name it) the addresses through which one is made there: its own, those of the servers that
+    it shares with, of proxies before it. For a line whose servers have long been reachable.
+    """
+    found, seen = [], set()
+    for binding in bindings:
+        known = [
+            held
+            for held in line.bindings
+            if str(held.server) == binding.reg_id and held.target.address in ways[binding.server]
+        ]
+        seen.update(known)
+        if not known:
+            found.append(f"{binding.aor} (reg-id {binding.reg_id}) is left at {binding.server}")
+    found += [
+        f"line {line.line}: {held.target} has lost our binding"
+        for held in line.bindings
+        if held not in seen
+    ]
+    for server in {held.server for held in line.bindings}:
+        at = [str(held.target) for held in line.bindings if held.server == server]
+        if len(at) > 1:  # B9: one binding is the registration, others run out
+            found.append(f"line {line.line} is bound with server {server} at {', '.join(at)}")
     return found
 
 
@@ -156,20 +205,34 @@ def home_bound_s(line: LineSettings, granted_s: float, ttl_s: float, timers: Sip
     """How long after the last fault a line may take to come home, in seconds.
 
     What its failback mode waits for (B1: the next request, at latest the refresh; B2: the TTL;
-    B3: the refresh; B4: failback_timeout), what its fallback type waits for (F1: R6, F4), a
-    try that was in flight, and that at most every 30 s one is made (B6). B4 with 0 has none.
+    B3: the refresh; B4: failback_timeout), what its redundancy type waits for (F1: R6, F4), the
+    proxies' interval (P2), our own keys (X1-X3), a "no" that DNS had given (D11), a try that was
+    in flight, and that at most every 30 s one is made (B6). B4 with 0 never comes home by
+    itself: then this bounds the way to the server only.
     """
-    server = line.server(line.registrars()[0])
-    waits = {
-        0: granted_s,
-        1: ttl_s,
-        2: granted_s,
-        3: max(server.failback_timeout, 60.0),
-    }
-    wait_s = waits[server.failback_mode] if server.failback_timeout else granted_s
-    if len(line.registrars()) > 1:
-        wait_s += line.fallback_timeout if line.successive else line.reg_fail_retry_interval
-    return wait_s + 30.0 + timers.timeout_s + _SLACK_S
+    wait_s = max(
+        _list_wait_s(line.path(group, registrar), granted_s, ttl_s)
+        for registrar in line.registrars()
+        for group in line.paths(registrar)
+    )
+    retry_s = float(line.reg_fail_retry_interval)
+    if line.reg_failed_retry_min_time:
+        retry_s = float(line.reg_failed_retry_max_time)
+    wait_s += retry_s
+    if line.successive and len(line.registrars()) > 1:
+        wait_s += line.fallback_timeout
+    if len(line.proxies()) > 1:
+        wait_s += line.outbound_proxy_fallback_interval
+    wait_s += line.skip_unavailable + line.spread
+    if line.settle:
+        wait_s += line.settle + 2 * _SETTLE_SPACING_S
+    return wait_s + _NEGATIVE_S + _HOME_SPACING_S + timers.timeout_s + _SLACK_S
+
+
+def _list_wait_s(path: PathSettings, granted_s: float, ttl_s: float) -> float:
+    return {0: granted_s, 1: ttl_s, 2: granted_s, 3: float(path.failback_timeout)}[
+        path.failback_mode
+    ]
 
 
 def is_home(snapshot: PhoneSnapshot, homes: Iterable[Home]) -> list[str]:

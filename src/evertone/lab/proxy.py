@@ -55,7 +55,8 @@ class _Context:
 
 
 class Proxy:
-    """Forwards requests of one server over its flows and transactions."""
+    """Forwards requests of one server over its flows and transactions. ``realm``: the one that
+    it lets callers prove themselves for; empty: it asks nobody."""
 
     def __init__(
         self,
@@ -66,6 +67,8 @@ class Proxy:
         timers: SipTimers,
         listen: tuple[Target, ...],
         transmit: Callable[[int, bytes], None],
+        *,
+        realm: str = "",
     ) -> None:
         self._layer = layer
         self._peers = peers
@@ -74,6 +77,7 @@ class Proxy:
         self._timers = timers
         self._listen = listen
         self._transmit = transmit
+        self._realm = realm
         self._contexts: dict[int, _Context] = {}
         self._by_tid: dict[int, tuple[_Context, _Branch]] = {}
         self._due: TimerTable[int] = TimerTable()
@@ -160,7 +164,7 @@ class Proxy:
         copy = request.copy()
         copy.uri = str(uri)
         copy.set("Max-Forwards", (request.max_forwards or 71) - 1)
-        copy.remove("Proxy-Authorization")
+        self._take_credentials(copy)
         if request.method in ("INVITE", "SUBSCRIBE", "REFER", "NOTIFY", "UPDATE"):
             inner = self._route_of(self._peers.get(flow))
             outer = self._route_of(peer)
@@ -170,6 +174,14 @@ class Proxy:
                     copy.prepend("Record-Route", route)
         copy.prepend("Via", self._via(peer))
         return copy
+
+    def _take_credentials(self, request: Request) -> None:
+        """RFC 3261 §22.3: ours are used up here, those for another realm go on."""
+        given = request.get_all("Proxy-Authorization")
+        request.remove("Proxy-Authorization")
+        for value in given:
+            if not self._realm or f'realm="{self._realm}"' not in value:
+                request.add("Proxy-Authorization", value)
 
     def _via(self, peer: Peer) -> Via:
         end = self._end_of(peer)
@@ -181,6 +193,8 @@ class Proxy:
         """Our listening endpoint on the side of ``peer``."""
         transport = peer.target.transport
         local = Target(peer.local[0], peer.local[1], transport)
+        if local in self._listen:
+            return local
         same = [x for x in self._listen if x.transport is transport and x.address == local.address]
         return same[0] if same else local
 

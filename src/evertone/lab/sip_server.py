@@ -116,6 +116,7 @@ class SipServer:
             timers,
             self.listen,
             lambda flow, data: self._out.append(Transmit(flow, data)),
+            realm=self._realm if self._users else "",
         )
 
     def _digest(self, *, proxy: bool) -> DigestServer | None:

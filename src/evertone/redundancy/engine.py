@@ -132,7 +132,7 @@ class Engine:
         for registration in state.registrations.values():
             registration.clear(now)
             self._homing.forget(registration.registrar)
-        self._serving.lost()
+        self._serving.begin_anew()
         self._registering.begin_all(_START, now)
 
     def _located(self, event: io.Located, now: float) -> None:

@@ -190,6 +190,8 @@ class Registering:
                 and walk.registrar == registrar
             ):
                 self._walker.withdraw(walk, now)
+                if walk.rule is Rule.P2:
+                    self._probe_proxy_later(now)
 
     def stop_all(self, now: float) -> None:
         """Call off every REGISTER, removals included (R8)."""
@@ -433,7 +435,13 @@ class Registering:
         )
         if walk.rule is Rule.F4 and state.on == FALLBACK:
             state.timers.set(PROBE, now + state.settings.fallback_timeout + state.spread_s())
-        elif walk.rule is Rule.P2 and state.proxy is Group.PROXY2:
+        elif walk.rule is Rule.P2:
+            self._probe_proxy_later(now)
+
+    def _probe_proxy_later(self, now: float) -> None:
+        """P2: proxy 1 again after the interval."""
+        state = self._state
+        if state.proxy is Group.PROXY2:
             interval = state.settings.outbound_proxy_fallback_interval
             state.timers.set(PROXY_PROBE, now + interval)
 

@@ -85,6 +85,13 @@ class Serving:
         self._state.on = None
         self._state.timers.cancel(PROBE)
 
+    def begin_anew(self) -> None:
+        """R8: nothing stands any more; the first server by the first path comes first."""
+        self.lost()
+        state = self._state
+        if state.proxy is not None:
+            state.proxy = state.settings.proxies()[0]
+
     def _stand_on(self, registrar: int, hop: Hop, now: float) -> None:
         state = self._state
         before, state.on = state.on, registrar

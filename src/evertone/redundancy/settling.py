@@ -43,7 +43,7 @@ class Settling:
             lst.answers_since = None
             return
         self._state.timers.set(_timer(lst), now + SETTLE_SPACING_S)
-        if any(w.purpose is Purpose.SETTLE for w in self._walker.walks.values()):
+        if any(_asks(walk, lst) for walk in self._walker.walks.values()):
             return  # the one before is not over yet
         self._next_request -= 1
         walk = Walk(
@@ -70,9 +70,14 @@ class Settling:
         state = self._state
         if lst.away:
             return True
-        if lst.group is Group.PROXY1:
-            return state.proxy is Group.PROXY2
+        if lst.group is Group.PROXY1 and state.proxy is Group.PROXY2:
+            return True
         return state.on == 2 and lst.registrar == 1
+
+
+def _asks(walk: Walk, lst: HopList) -> bool:
+    at = (walk.registrar, walk.group)
+    return walk.purpose is Purpose.SETTLE and at == (lst.registrar, lst.group)
 
 
 def _timer(lst: HopList) -> TimerKey:

@@ -1,0 +1,1 @@
+"""Random settings in random worlds with random faults; after each the six invariants."""

@@ -1,0 +1,68 @@
+"""The phone's own requests as they were on the wire, read once for all checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from evertone.errors import SipParseError
+from evertone.lab.record import Packet, Record
+from evertone.sip.message import Request, Response, parse
+
+__all__ = ["Bound", "Said", "messages_of", "registered_spans"]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message between the phone and ``peer`` (an address): ``sent`` by the phone, or heard."""
+
+    at: float
+    peer: str
+    sent: bool
+    message: Request | Response
+
+
+def messages_of(record: Record, address: str) -> Iterator[Said]:
+    """Every SIP message to or from ``address``, in order."""
+    for packet in record.packets:
+        sent = packet.source[0] == address
+        if (sent or packet.target[0] == address) and _is_sip(packet):
+            try:
+                message = parse(packet.data)
+            except SipParseError:
+                continue
+            peer = packet.target[0] if sent else packet.source[0]
+            yield Said(packet.at, peer, sent, message)
+
+
+def _is_sip(packet: Packet) -> bool:
+    return packet.kind != "DNS" and not packet.note and len(packet.data.strip(b"\r\n\0")) > 0
+
+
+@dataclass(slots=True)
+class Bound:
+    """What the wire shows of one user's registrations: until when, by the peer they went to."""
+
+    until: dict[tuple[str, str], float]
+
+    def stands(self, user: str, peer: str, now: float) -> bool:
+        """True if a REGISTER of ``user`` to ``peer`` was granted and has not run out."""
+        return self.until.get((user, peer), 0.0) > now
+
+
+def registered_spans(bound: Bound, said: Said, asked: dict[str, int]) -> None:
+    """Follow a REGISTER and its answer. ``asked`` keeps by branch what was asked for.
+
+    A removal counts from the moment that it is sent: from then on nothing may lean on it.
+    """
+    message = said.message
+    user = message.from_.uri.user
+    if isinstance(message, Request):
+        expires = message.expires
+        if expires is None and message.contacts:
+            expires = message.contacts[0].expires_s
+        asked[message.via.branch] = -1 if expires is None else expires
+        if expires == 0:
+            bound.until.pop((user, said.peer), None)
+    elif 200 <= message.status < 300 and asked.get(message.via.branch, 0) > 0:
+        bound.until[user, said.peer] = said.at + asked[message.via.branch]
