@@ -396,11 +396,14 @@ def test_a_try_of_the_first_proxy_that_is_called_off_is_made_again() -> None:
     bench.start()
     bench.run(50)
     assert bench.engine.snapshot().proxy is P2
-    bench.set(t5=SILENT, t6=SILENT, t7=FORBIDDEN)
+    bench.set(t5=SILENT, t6=SILENT, t7=SILENT)
     bench.run(150)
     assert (119.03, "REGISTER", 5) in bench.sent()
-    bench.set(t5=OK, t6=OK, t7=OK)
-    bench.run(300)
+    bench.set(t7=OK)  # the fallback server by proxy 2, before proxy 1 is found dead
+    bench.run(180)
+    assert bench.engine.snapshot().proxy is P2
+    bench.set(t5=OK, t6=OK)
+    bench.run(400)
     assert bench.engine.snapshot().proxy is P1
 
 
