@@ -22,17 +22,16 @@ from evertone.phone.phone import Phone
 from evertone.phone.snapshot import LineState
 
 HOUR_S = 3600.0
-DAY_S = 24 * HOUR_S
-EXPIRES_S = 3600
-REFRESH_S = EXPIRES_S - 60  # R3
+OVERLAP_S = 60  # R3
 FAILBACK_S = 600
 OUTAGE_S = 600.0
+BEFORE_S = 200.0  # from the outage's begin to the first refresh that meets it
 
 DOMAIN = "pbx.example.com"
 PRIMARY, SECONDARY, NAMES = "192.0.2.1", "192.0.2.2", "192.0.2.53"
 ZONE = """\
 $TTL 3600
-@         IN SOA ns admin 1 3600 600 86400 60
+@         IN SOA ns admin 1 3600 600 86400 3600
 @         IN NAPTR 90 50 "s" "SIP+D2U" "" _sip._udp
 _sip._udp IN SRV 0 2 5060 primary
 _sip._udp IN SRV 0 1 5060 secondary
@@ -64,21 +63,28 @@ class Trace(Record):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to simulate: ``lines`` on phones of ``per_phone``, for ``hours``; the primary is
-    silent for ten minutes from ``outage_at_s`` on (None: never). Phones start within
-    ``start_within_s`` seconds (R7). ``nonce_s``: how long the servers take one nonce."""
+    """What to simulate: ``lines`` on phones of ``per_phone``, for ``hours``. Phones start within
+    ``start_within_s`` seconds (R7); the primary is silent for the ten minutes in which every
+    line refreshes for the time ``outage_at_refresh`` (0: never). ``nonce_s``: how long the
+    servers take one nonce."""
 
     lines: int
     hours: float
     per_phone: int = 16
-    outage_at_s: float | None = None
+    outage_at_refresh: int = 0
     start_within_s: int = 60
+    expires_s: int = 3600
     nonce_s: int = 86_400
 
     @property
     def phones(self) -> int:
         """How many phones these lines take."""
         return -(-self.lines // self.per_phone)
+
+    @property
+    def outage_at_s(self) -> float:
+        """When the outage begins."""
+        return self.outage_at_refresh * (self.expires_s - OVERLAP_S) - BEFORE_S
 
 
 class Site:
@@ -90,9 +96,9 @@ class Site:
         users = {user(n): f"secret-{n}" for n in range(plan.lines)}
         self.servers = put_on_stage(self.world, _scenario(users, plan.nonce_s))
         self.phones = [self._phone(index) for index in range(plan.phones)]
-        if plan.outage_at_s is not None:
-            end = plan.outage_at_s + OUTAGE_S
-            self.world.inject(make_fault("silence", "primary", at_s=plan.outage_at_s, until_s=end))
+        if plan.outage_at_refresh:
+            begin, end = plan.outage_at_s, plan.outage_at_s + OUTAGE_S
+            self.world.inject(make_fault("silence", "primary", at_s=begin, until_s=end))
 
     def run(self) -> None:
         """Start every phone and let the plan's time pass."""
@@ -115,7 +121,7 @@ class Site:
         if at_home != self.plan.lines:
             raise AssertionError(f"{at_home} of {self.plan.lines} lines are at home")
         moved = self.happened("FailedOver")
-        if self.plan.outage_at_s is not None and moved < self.plan.lines:
+        if self.plan.outage_at_refresh and moved < self.plan.lines:
             raise AssertionError(f"only {moved} of {self.plan.lines} lines failed over")
 
     def happened(self, kind: str) -> int:
@@ -129,7 +135,7 @@ class Site:
             address=DOMAIN,
             port=0,
             transport_type=3,
-            expires=EXPIRES_S,
+            expires=plan.expires_s,
             register_on_enable=1,
             failback_mode=3,
             failback_timeout=FAILBACK_S,
