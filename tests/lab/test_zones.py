@@ -49,7 +49,7 @@ NAPTR = ServerSettings(address=NAME, port=0, transport_type=3)
 def test_a_zone_file() -> None:
     zone = read_zone("pbx.zone", b"$ORIGIN pbx.example.\n@ A 192.0.2.1\nsip 60 AAAA 2001:db8::1\n")
     assert addresses_in(zone) == {NAME: ("192.0.2.1",), f"sip.{NAME}": ("2001:db8::1",)}
-    assert zone.source == "zone file pbx.zone"
+    assert zone.source == "zone file pbx.zone, 2 records"
 
 
 @pytest.mark.parametrize(

@@ -34,14 +34,12 @@ def test_moments(seconds: float, text: str) -> None:
 
 
 def test_the_story_of_an_outage() -> None:
-    lines = timeline_text(timeline(outage()))
-    story = "\n".join(lines)
+    story = "\n".join(timeline_text(timeline(outage())))
     assert "00:10:00.0 ! server1.primary: it does not answer" in story
     assert "00:10:00.0 > line 1: call rings after 7.5 s by server1.2" in story
     assert "INVITE to server1.primary failed: no answer (after 4 sends) [S1]" in story
     assert "00:25:00.0 o server1.primary: works again" in story
     assert "home again at server1.primary" in story
-    assert lines == sorted(lines, key=lambda line: 0), "in order of time"
 
 
 def test_entries_are_in_order_and_name_their_rules() -> None:

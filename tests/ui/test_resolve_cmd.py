@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from evertone.lab.name_server import NameServer
 from evertone.ui.resolve_cmd import command
-from tests.dns.bench import SOA
-from tests.dns.test_locate import GUIDE
 
 FAILOVER = """#!version:1.0.0.1
 account.1.enable = 1
@@ -23,28 +17,6 @@ account.1.sip_server.1.address = yealink.pbx.example
 account.1.sip_server.1.port = 0
 account.1.sip_server.1.transport_type = 3
 """
-
-
-@pytest.fixture
-def nameserver() -> Iterator[str]:
-    """ADDRESS:PORT of a name server that holds the guide's zone, in a thread of its own."""
-    zone = NameServer(SOA + GUIDE)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-
-        def serve() -> None:
-            while (got := sock.recvfrom(4096))[0]:
-                answer = zone.answer(got[0])
-                if answer is not None:
-                    sock.sendto(answer, got[1])
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        host, port = sock.getsockname()
-        yield f"{host}:{port}"
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
-            end.sendto(b"", (host, port))
-        thread.join()
 
 
 @pytest.fixture

@@ -85,7 +85,6 @@ def read_zone(name: str, data: bytes) -> Zone:
         line = data.count(b"\n", 0, error.start) + 1
         raise ScenarioError(f"{name}:{line}: not UTF-8 text") from None
     zone = _parse(name, text)
-    remarks = []
     if dns.name.root in zone.nodes and "$ORIGIN" not in text.upper():
         raise ScenarioError(
             f"{name}:1: '@' and short names need a domain: begin the file with a line such as "
@@ -96,8 +95,7 @@ def read_zone(name: str, data: bytes) -> Zone:
         raise ScenarioError(f"{name}: no record in it; one looks like 'pbx.example. A 192.0.2.1'")
     if count > MAX_RECORDS:
         raise ScenarioError(f"{name}: more than {MAX_RECORDS} records")
-    remarks.append(f"{count} records of the zone file {name}")
-    return Zone(text, f"zone file {name}", tuple(remarks))
+    return Zone(text, f"zone file {name}, {count} record{'s' * (count != 1)}")
 
 
 def _parse(name: str, text: str) -> dns.zone.Zone:

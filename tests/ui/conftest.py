@@ -1,0 +1,35 @@
+"""What the tests of several commands need."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from evertone.lab.name_server import NameServer
+from tests.dns.bench import SOA
+from tests.dns.test_locate import GUIDE
+
+
+@pytest.fixture
+def nameserver() -> Iterator[str]:
+    """ADDRESS:PORT of a name server that holds the guide's zone, in a thread of its own."""
+    zone = NameServer(SOA + GUIDE)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+
+        def serve() -> None:
+            while (got := sock.recvfrom(4096))[0]:
+                answer = zone.answer(got[0])
+                if answer is not None:
+                    sock.sendto(answer, got[1])
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        host, port = sock.getsockname()
+        yield f"{host}:{port}"
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+            end.sendto(b"", (host, port))
+        thread.join()
