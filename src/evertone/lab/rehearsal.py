@@ -11,21 +11,23 @@ import enum
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from evertone.config.settings import PhoneSettings
 from evertone.errors import FaultError, LimitError, UsageError
-from evertone.events import CallChanged, Event, Refreshed, Registered
+from evertone.events import CallChanged, Event, Refreshed, Registered, Unregistered
 from evertone.lab.name_server import NameServer
 from evertone.lab.record import Packet, Record
 from evertone.lab.registrations import Binding
 from evertone.lab.rehearsal_callee import Callee
+from evertone.lab.rehearsal_caller import Caller, Way
 from evertone.lab.rehearsal_faults import MAX_STRIKES, Harm, Strike, parse_strike
 from evertone.lab.rehearsal_ledger import Kept, Ledger
 from evertone.lab.rehearsal_site import (
     CALLEE_ADDRESS,
+    CALLER_ADDRESS,
     PHONE,
     PHONE_ADDRESSES,
     Host,
@@ -57,6 +59,7 @@ __all__ = [
     "CallPlan",
     "CallReport",
     "HostReport",
+    "IncomingReport",
     "LineReport",
     "Rehearsal",
     "parse_calls",
@@ -65,6 +68,7 @@ __all__ = [
 
 INSTANCE = "urn:uuid:00000000-0000-4000-8000-000000000001"
 CALLEE = "callee"
+CALLER = "caller"
 DELAYED_S = 1.0
 """A call that rings later than this after it was dialled counts as delayed."""
 MAX_FOR_S = 366 * 86_400.0
@@ -74,6 +78,7 @@ MAX_PACKETS = 20_000
 
 _MAX_EXPIRES_S = 2**31 - 1  # the lab's registrars grant what is asked for
 _NONCE_LIFETIME_S = 7 * 86_400.0  # a challenge is asked for once, not with every refresh
+_SOON_S = 0.2  # what has just changed has settled by then
 _CALLED_AT_ONCE = frozenset({"ringing", "established"})
 
 
@@ -140,6 +145,15 @@ class CallReport:
 
 
 @dataclass(frozen=True, slots=True)
+class IncomingReport:
+    """Somebody called the line at ``at``: ``host`` is the server that let it ring, "" none."""
+
+    line: int
+    at: float
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
 class LineReport:
     """One line. ``bound`` says by host when a registration of the line stood that was made
     there. ``unregistered``: no registrar knew the line. ``unreachable``: none that worked did,
@@ -179,7 +193,8 @@ class Rehearsal:
     """One run and what is known of it.
 
     ``events`` are the phone's, in order; ``wire`` what went between it and the SIP servers, if
-    that was asked for (``wire_cut``: only the beginning was kept).
+    that was asked for (``wire_cut``: only the beginning was kept). ``incoming`` are the calls
+    that the phone got, by time, if those were asked for.
     """
 
     site: Site
@@ -191,6 +206,7 @@ class Rehearsal:
     lines: tuple[LineReport, ...]
     calls: tuple[CallReport, ...]
     hosts: tuple[HostReport, ...]
+    incoming: tuple[IncomingReport, ...] = ()
     wire: tuple[Packet, ...] = field(default=(), repr=False)
     wire_cut: bool = False
 
@@ -220,6 +236,7 @@ class _Tally(Record):
         self.sent: Counter[str] = Counter()
         self.most = most
         self.cut = False
+        self.moved: Callable[[int], None] | None = None  # told of lines whose bindings change
         self._own = frozenset(addresses)
 
     def packet(self, packet: Packet) -> None:
@@ -241,6 +258,8 @@ class _Tally(Record):
                 f"more than {MAX_EVENTS} events until {time_text(event.at)}: rehearse less (--for)"
             )
         super().event(node, event)
+        if self.moved is not None and isinstance(event, Registered | Refreshed | Unregistered):
+            self.moved(event.line)
 
 
 @dataclass(slots=True)
@@ -267,6 +286,8 @@ class _Play:
         self.calls: dict[str, _Dialled] = {}
         self.stores: dict[int, Ledger] = {}
         self.refused: list[_Dialled] = []
+        self.caller = Caller(CALLER_ADDRESS, self.world.rng_for(CALLER))
+        self.rung_at: dict[int, tuple[int, float]] = {}  # calls of the caller: line and time
         for host in site.hosts:
             self._attach(host)
         world = self.world
@@ -308,6 +329,7 @@ class _Play:
         routes = {domain: registrar.inner for domain, registrar in host.relays.items()}
         # what a registrar's own proxies bring has been let in by them
         routes |= {f"{proxy.name}.invalid": proxy.inner for proxy in proxies}
+        routes[f"{CALLER}.invalid"] = Target(CALLER_ADDRESS, 5060, Transport.UDP)
         lines = self.site.lines_of(host)
         users = {line.auth_user: line.password for line in lines}
         owners: dict[str, list[str]] = {}
@@ -371,6 +393,44 @@ class _Play:
         except UsageError:
             return  # it is over already
 
+    # --- calls to the phone -----------------------------------------------------------------
+
+    def expect_calls(self, every_s: float, strikes: Sequence[Strike], for_s: float) -> None:
+        """Let somebody call every line every ``every_s`` seconds, and shortly after anything
+        that may have made a difference: a fault that came or went, a binding that changed."""
+        lines = [line.line for line in self.site.settings.enabled_lines()]
+        if not every_s > 0 or for_s / every_s * len(lines) > MAX_CALLS:
+            raise UsageError(f"that makes more than {MAX_CALLS} calls: call less often")
+        turns = {s.at_s for s in strikes} | {s.until_s for s in strikes}
+        times = {at + _SOON_S for at in turns if at + _SOON_S < for_s}
+        times |= {number * every_s for number in range(1, math.ceil(for_s / every_s))}
+        self.world.attach(CALLER, self.caller, [CALLER_ADDRESS])
+        self.tally.moved = self._moved
+        for at in sorted(times):
+            for line in lines:
+                self.world.at(at, partial(self._ring, line))
+
+    def _moved(self, line: int) -> None:
+        self.world.at(self.world.now + _SOON_S, partial(self._ring, line))
+
+    def _ring(self, line: int) -> None:
+        """Call the line by each of its registrars, the first one first."""
+        if len(self.rung_at) >= MAX_CALLS:
+            return
+        settings = next(x for x in self.site.settings.enabled_lines() if x.line == line)
+        identity = Identity(settings, INSTANCE)
+        ways: dict[str, Way] = {}
+        for route in self.site.routes:
+            if route.line == line:
+                uri = identity.aor(route.registrar).uri
+                ways |= {host.name: Way(host.name, host.inner, uri) for host in route.registrars}
+        call = self.world.do(CALLER, lambda now: self.caller.call(tuple(ways.values()), now))
+        self.rung_at[call] = (line, self.world.now)
+
+    def _incoming(self) -> Iterable[IncomingReport]:
+        for call, (line, at) in self.rung_at.items():
+            yield IncomingReport(line, at, self.caller.rung.get(call, ""))
+
     # --- the report -------------------------------------------------------------------------
 
     def report(self, for_s: float, strikes: Sequence[Strike], plan: CallPlan | None) -> Rehearsal:
@@ -399,6 +459,7 @@ class _Play:
             lines=tuple(self._lines(for_s, down, events)),
             calls=tuple(self._call_reports(events)),
             hosts=hosts,
+            incoming=tuple(self._incoming()),
             wire=tuple(self.tally.packets),
             wire_cut=self.tally.cut,
         )
@@ -557,14 +618,17 @@ def rehearse(
     calls: CallPlan | None = None,
     for_s: float = 86_400.0,
     seed: int = 1,
+    incoming_every_s: float | None = None,
     keep_packets: bool = False,
 ) -> Rehearsal:
     """Run ``settings`` for ``for_s`` simulated seconds in a lab made for them.
 
     ``zone``: the DNS records (None: invented from the names); ``site``: a lab surveyed before,
     to be used again, in place of a zone. ``faults``: phrases ``TARGET VERB FROM..TO``, or
-    strikes made of them. ``keep_packets`` fills ``wire``, for ladders. Raises ConfigError where
-    no line is in use, FaultError and UsageError that say what would be right.
+    strikes made of them. ``incoming_every_s``: somebody calls each line that often, and whenever
+    something has changed, by whichever server lets it ring; fills ``incoming``.
+    ``keep_packets`` fills ``wire``, for ladders. Raises ConfigError where no line is in use,
+    FaultError and UsageError that say what would be right.
     """
     if not 0 < for_s <= MAX_FOR_S:
         raise UsageError(f"a rehearsal lasts more than 0 s and at most {time_text(MAX_FOR_S)}")
@@ -577,6 +641,8 @@ def rehearse(
     ]
     play = _Play(site, seed, keep_packets=keep_packets)
     play.strike(strikes)
+    if incoming_every_s is not None:
+        play.expect_calls(incoming_every_s, strikes, for_s)
     play.world.do(PHONE, play.phone.start)
     if calls is not None:
         play.schedule(calls, for_s)

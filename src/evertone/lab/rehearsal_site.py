@@ -31,11 +31,23 @@ from evertone.lab.zones import (
 )
 from evertone.model import Group, Hop, Target, Transport
 
-__all__ = ["CALLEE_ADDRESS", "PHONE", "PHONE_ADDRESSES", "Host", "Role", "Site", "survey"]
+__all__ = [
+    "CALLEE_ADDRESS",
+    "CALLER_ADDRESS",
+    "PHONE",
+    "PHONE_ADDRESSES",
+    "Host",
+    "Role",
+    "Route",
+    "Site",
+    "hop_lists",
+    "survey",
+]
 
 PHONE = "phone"
 PHONE_ADDRESSES = ("198.51.100.10", "2001:db8::10")
 CALLEE_ADDRESS = "198.51.100.99"
+CALLER_ADDRESS = "198.51.100.98"
 _DNS_ADDRESSES = ("198.51.100.53", "198.51.100.54")
 _HIDDEN_ADDRESS = "198.51.100.{}"  # registrars that only their proxies know
 _FIRST_HIDDEN = 150
@@ -145,6 +157,13 @@ def survey(settings: PhoneSettings, zone: Zone | None = None, seed: int = 1) -> 
             "sip_server.1.address"
         )
     return _Surveyor(settings, zone or invent_zone(settings), f"{seed} draw").site()
+
+
+def hop_lists(site: Site) -> dict[Where, tuple[Hop, ...]]:
+    """Where everything that the phone of ``site`` may look up leads, in the phone's order, with
+    the records behind it; targets that serve only where no other does come last (D13)."""
+    wheres = [where for _, _, where in every_where(site.settings)]
+    return _locate(site.settings, wheres, site.zone, site.draw(), static=True)
 
 
 # --- where names lead -------------------------------------------------------------------------
