@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from evertone.errors import SipParseError
-from evertone.sip.grammar import KEYS, header_key
+from evertone.sip.grammar import KEYS, header_key, replace_param
 from evertone.sip.message import Request, Response
-from evertone.sip.values import NameAddr, Uri
+from evertone.sip.values import NameAddr, Uri, Via
 
 __all__ = [
     "ALLOW",
@@ -103,7 +103,9 @@ _CLASS_REASONS: Final = {
     6: "Global Failure",
 }
 
-_ECHOED: Final = frozenset({"via", "from", "call-id", "cseq"})
+_ECHOED: Final = frozenset({"via", "from", "to", "call-id", "cseq"})
+_ECHOED_TRYING: Final = _ECHOED | {"timestamp"}
+_ECHOED_FORMING: Final = _ECHOED | {"record-route"}
 _DIALOG_FORMING: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 _NOT_AGAIN: Final = frozenset({"via", "authorization", "proxy-authorization"})
 
@@ -137,7 +139,8 @@ def stamp_via(request: Request, transport: str, host: str, port: int, branch: st
     """
     shown = f"[{host}]" if ":" in host else host
     # rport is asked for on every transport: a proxy behind a NAT may be on any of them
-    request.prepend("Via", f"SIP/2.0/{transport} {shown}:{port};rport;branch={branch}")
+    params = (("rport", None), ("branch", branch))
+    request.prepend("Via", Via(transport, shown, port, params))
 
 
 def note_source(request: Request, source: tuple[str, int]) -> None:
@@ -149,7 +152,9 @@ def note_source(request: Request, source: tuple[str, int]) -> None:
     address, port = source
     via = request.via
     if via.wants_rport:
-        via = via.with_param("rport", str(port)).with_param("received", address)
+        params = replace_param(via.params, "rport", str(port))
+        params = replace_param(params, "received", address)
+        via = Via(via.transport, via.host, via.port, params, via.protocol)
     elif via.host.strip("[]").lower() != address.lower():
         via = via.with_param("received", address)
     else:
@@ -166,19 +171,18 @@ def response_to(request: Request, status: int, reason: str = "", *, to_tag: str 
     ``to_tag`` is added where the To has none, but not to a 100. Empty ``reason``: the usual.
     An answer that may form a dialog also copies Record-Route (§12.1.1), a 100 Timestamp.
     """
-    echoed = set(_ECHOED)
+    echoed = _ECHOED
     if status == 100:
-        echoed.add("timestamp")
+        echoed = _ECHOED_TRYING
     elif status < 300 and request.method in _DIALOG_FORMING:
-        echoed.add("record-route")
+        echoed = _ECHOED_FORMING
     tag = to_tag if status > 100 and to_tag and not _has_to_tag(request) else ""
     headers = []
-    for name, value in request.headers:
-        key = KEYS.get(name) or header_key(name)
+    for header in request.headers:
+        key = KEYS.get(header[0]) or header_key(header[0])
         if key in echoed:
-            headers.append((name, value))
-        elif key == "to":
-            headers.append((name, f"{value};tag={tag}" if tag else value))
+            tagged = tag and key == "to"
+            headers.append((header[0], f"{header[1]};tag={tag}") if tagged else header)
     return Response(status, reason or reason_of(status), headers)
 
 

@@ -104,11 +104,23 @@ _PARAM: Final = re.compile(
     re.DOTALL,
 )
 
+# What nearly all bear: one scheme, commas where they belong, nothing escaped.
+_USUAL: Final = re.compile(
+    r'([A-Za-z]++) ((?:[a-z]++=(?:"[^"\\]*+"|[^\s",=]++)(?:, ?+(?!$)|$))++)', re.DOTALL
+)
+_USUAL_PARAM: Final = re.compile(r'([a-z]++)=(?:"([^"]*+)"|([^,]++))')
+
 
 def _read(text: str) -> list[tuple[str, dict[str, str]]]:
     """``scheme param, param`` once or more: scheme in lower case, parameters unquoted."""
     if len(text) > _MAX_TEXT:
         raise SipParseError("an authentication header is too long")
+    usual = _USUAL.fullmatch(text)
+    if usual is not None:
+        named = _USUAL_PARAM.findall(usual[2])
+        params = {name: quoted or bare for name, quoted, bare in named}
+        if len(params) == len(named):
+            return [(usual[1].lower(), params)]
     found: list[tuple[str, dict[str, str]]] = []
     position, text = 0, text.rstrip(" \t,")
     while position < len(text):

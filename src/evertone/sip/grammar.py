@@ -296,8 +296,11 @@ def parse_params(text: str) -> Params:
     and for a name that comes twice (RFC 3261 §7.3.1).
     """
     if _PLAIN_PARAMS.fullmatch(text) is not None:
-        parts = [part.partition("=") for part in text.split(";")]
-        return _distinct([(name.lower(), value or None) for name, _, value in parts[1:]])
+        params: list[tuple[str, str | None]] = []
+        for part in text[1:].split(";") if text else ():
+            name, _, value = part.partition("=")
+            params.append((name.lower(), value or None))
+        return _distinct(params)
     return _cached_params(text) if len(text) <= _CACHED_TEXT else _any_params(text)
 
 
@@ -333,11 +336,15 @@ def find_param(params: Params, name: str) -> str | None:
 
 def replace_param(params: Params, name: str, value: str | None) -> Params:
     """``params`` with one set (at its place, else last); ``value`` None: without a value."""
-    if any(key == name for key, _ in params):
-        return tuple((key, value if key == name else old) for key, old in params)
+    for place, (key, _) in enumerate(params):
+        if key == name:
+            return (*params[:place], (name, value), *params[place + 1 :])
     return (*params, (name, value))
 
 
 def format_params(params: Iterable[tuple[str, str | None]]) -> str:
     """Parameters as they stand on the wire, each with its semicolon."""
-    return "".join(f";{name}" if value is None else f";{name}={value}" for name, value in params)
+    text = ""
+    for name, value in params:
+        text += f";{name}" if value is None else f";{name}={value}"
+    return text

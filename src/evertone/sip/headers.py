@@ -77,7 +77,8 @@ class Message:
         return list(self._elements(header_key(name)))
 
     def __contains__(self, name: str) -> bool:
-        return bool(self._values(header_key(name)))
+        key = KEYS.get(name) or header_key(name)
+        return key in self._index if self._index is not None else self._place(key) >= 0
 
     def count(self, name: str) -> int:
         """How many header lines of this name there are."""
@@ -97,6 +98,7 @@ class Message:
         text = str(value)
         self.headers.insert(max(self._place(key), 0), (name, text))
         self._changed(key, None, text)
+        self._keep(value)
 
     def set(self, name: str, value: object) -> None:
         """Replace all headers of this name by one, at the place of the first, else at the end."""
@@ -127,6 +129,7 @@ class Message:
     def set_first(self, name: str, value: object) -> None:
         """Replace the first value of a list header, e.g. the topmost Via."""
         self._replace_first(name, [str(value)])
+        self._keep(value)
 
     def _replace_first(self, name: str, by: list[str]) -> None:
         key = KEYS.get(name) or header_key(name)
@@ -166,6 +169,11 @@ class Message:
             self._cache.pop(key, None)
             if key == "via":
                 self._cache.pop("vias", None)
+
+    def _keep(self, value: object) -> None:
+        """What was put on top need not be read again."""
+        if type(value) is Via:
+            self._cache["via"] = value
 
     # --- meaning: each raises SipParseError where the header is missing or malformed ----------
 
@@ -283,10 +291,10 @@ class Message:
         smuggle in another one.
         """
         length = str(len(self.body))
-        stated = self._indexed().get("content-length")
-        if stated != length and stated is not None:
+        stated = "Content-Length" in self
+        if stated and self._indexed().get("content-length") != length:
             self.set("Content-Length", length)
-        tail = "" if stated is not None else f"Content-Length: {length}\r\n"
+        tail = "" if stated else f"Content-Length: {length}\r\n"
         lines = [self.start_line(), *[f"{name}: {value}" for name, value in self.headers]]
         joined = "".join(lines)
         if "\r" in joined or "\n" in joined:

@@ -177,9 +177,12 @@ class Runner:
 
     def sweep(self, now: float) -> None:
         """Forget those that have absorbed repetitions for long enough."""
-        for queue in (self._lingering_short, self._lingering_long):
-            while queue and queue[0][0] <= now:
-                self.drop(queue.popleft()[1], now)
+        queue = self._lingering_short
+        while queue and queue[0][0] <= now:
+            self.drop(queue.popleft()[1], now)
+        queue = self._lingering_long
+        while queue and queue[0][0] <= now:
+            self.drop(queue.popleft()[1], now)
 
     # --- the interpreter ---
 
