@@ -15,11 +15,16 @@ from evertone.rules import Rule
 
 __all__ = [
     "CallChanged",
+    "CallMoved",
     "ConfigApplied",
     "Event",
     "FailedBack",
     "FailedOver",
     "FellBack",
+    "LampChanged",
+    "MediaChanged",
+    "MessageWaiting",
+    "NetworkChanged",
     "ProbeFailed",
     "Refreshed",
     "Refused",
@@ -28,6 +33,7 @@ __all__ = [
     "ResolveFailed",
     "Resolved",
     "ServerDown",
+    "SubscriptionChanged",
     "TargetFailed",
     "Unregistered",
     "Warned",
@@ -147,10 +153,60 @@ class CallChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallMoved(Event):
+    """An established call goes on by ``hop``, away from ``origin``, whose server died (C2, X5)."""
+
+    call: str
+    origin: Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaChanged(Event):
+    """Who sends voice in a call now, as we see it: sendrecv, sendonly, recvonly, inactive."""
+
+    call: str
+    media: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionChanged(Event):
+    """A subscription of the line to ``package`` entered ``state``: subscribing, active, ...
+
+    ``subject`` is whom it is about, "" for the line itself.
+    """
+
+    package: str
+    subject: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageWaiting(Event):
+    """The line's mailbox: ``waiting``, and how many voice messages are ``new`` and ``old``."""
+
+    waiting: bool
+    new: int
+    old: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LampChanged(Event):
+    """``subject``, whom a key of the line watches, is idle, ringing or busy now."""
+
+    subject: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigApplied(Event):
     """Settings took effect."""
 
     lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkChanged(Event):
+    """The machine is in another network or has slept: all lines register anew (R8)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

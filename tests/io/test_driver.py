@@ -233,3 +233,14 @@ def test_a_hundred_nodes_share_one_loop(transport: Transport) -> None:
                 await driver.close()
 
     run(body)
+
+
+def test_the_wall_clock_is_right_again_after_a_sleep() -> None:
+    async def body() -> None:
+        async with Driver(Recorder()) as driver:
+            driver._wall_offset -= 3600.0  # the node's clock stood still for an hour
+            assert driver.wall(driver.now()) < time.time() - 3500.0
+            driver.set_wall()
+            assert abs(driver.wall(driver.now()) - time.time()) < 1.0
+
+    run(body)

@@ -47,6 +47,12 @@ _VALUES: dict[str, object] = {
     "peer": "sip:bob@example.com",
     "code": 180,
     "lines": (1, 2),
+    "media": "sendrecv",
+    "package": "dialog",
+    "subject": "1002",
+    "waiting": True,
+    "new": 2,
+    "old": 1,
 }
 
 

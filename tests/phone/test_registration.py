@@ -13,6 +13,7 @@ from evertone.flows import Nameserver
 from evertone.model import Cause, Target, Transport
 from evertone.phone.registration import granted_s
 from evertone.phone.snapshot import LineState
+from evertone.rules import Rule
 from evertone.sip.auth import DigestServer, Verdict
 from evertone.sip.message import Request, Response
 from evertone.sip.values import parse_name_addr
@@ -378,6 +379,23 @@ def test_after_a_network_change_all_lines_register_anew_on_new_flows() -> None:
     assert len(desk.requests("REGISTER", TCP)) == 2
     assert desk.closed == [old]
     assert desk.phone.snapshot(desk.now).lines[0].state is LineState.REGISTERED
+
+
+@pytest.mark.rule("R8")
+def test_a_network_change_is_told_but_means_nothing_before_the_start_or_in_a_stop() -> None:
+    desk = Desk(line(server()))
+    desk.peers[ONE] = granting()
+    desk.phone.network_changed(desk.now, "too early")
+    desk.start(10)
+    desk.phone.network_changed(desk.now, "another address")
+    desk.run(10)
+    desk.phone.stop(desk.now)
+    desk.phone.network_changed(desk.now, "too late")
+    desk.run(60)
+    told = desk.of(events.NetworkChanged)
+    assert [(event.rule, event.reason) for event in told] == [(Rule.R8, "another address")]
+    assert desk.phone.stopped
+    assert [r.expires for r in desk.requests("REGISTER", ONE)] == [3600, 3600, 0]
 
 
 @pytest.mark.rule("R4", "A6", "R6")

@@ -66,9 +66,11 @@ class Process:
 
 
 @contextlib.contextmanager
-def running(path: str, *options: str) -> Iterator[Process]:
+def running(path: str, *options: str, bind: str = LOOPBACK) -> Iterator[Process]:
+    """A phone on ``bind``; "": wherever the routing says."""
     state = Path(path).with_suffix(".state")
-    command = [EVERTONE, "run", path, "--bind", LOOPBACK, *options]
+    where = ("--bind", bind) if bind else ()
+    command = [EVERTONE, "run", path, *where, *options]
     with subprocess.Popen(
         [*command, "--state", str(state)],
         stdout=subprocess.PIPE,

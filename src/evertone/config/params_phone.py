@@ -106,7 +106,8 @@ _SIP = (
         key="sip.listen_port",
         kind=Integer(1024, 65535, also=(0,)),
         default=5060,
-        text="The port at which the phone takes SIP over UDP and TCP. 0: any free one (ours).",
+        text="The port at which the phone takes SIP over UDP and TCP; over TLS, if it has a "
+        "certificate, at the next one. 0: any free one, UDP only (ours).",
         rules=(Rule.R10,),
         into="listen_port",
     ),

@@ -88,7 +88,8 @@ class Driver:
         self._listen = tuple(listen)
         self._on_event = on_event or (lambda event: None)
         self._loop = asyncio.get_running_loop()
-        self._wall_offset = time.time() - self._loop.time()
+        self._wall_offset = 0.0
+        self.set_wall()
         self._udp = UdpFlows(self, bind, limits)
         self._streams = StreamFlows(self, bind, limits, client_tls, server_tls)
         self._dns: DnsTransport | None = None
@@ -131,6 +132,10 @@ class Driver:
     def wall(self, at: float) -> float:
         """The time ``at`` of the node's clock as seconds since the epoch, for display."""
         return at + self._wall_offset
+
+    def set_wall(self) -> None:
+        """Compare the clocks anew: the node's stands still while the machine sleeps."""
+        self._wall_offset = time.time() - self._loop.time()
 
     def do(self, verb: Callable[[float], T]) -> T:
         """Use a verb of the node (it gets ``now``) and carry out what follows from it."""

@@ -56,13 +56,18 @@ def cannot_leave(bind: str, address: str) -> str:
     return f"{address} cannot be reached from {bind}, the address that --bind chose"
 
 
-def local_towards(address: str, port: int) -> str:
+def local_towards(address: str, port: int, bind: str = "") -> str:
     """The address of ours that datagrams to ``address`` leave from.
 
     Asks the kernel's routing table by connecting a throw-away UDP socket: nothing is sent.
-    Raises OSError where no route leads there.
+    ``bind``: the one address that may be used, "": any. Raises OSError where no route leads
+    there.
     """
+    if cannot_leave(bind, address):
+        raise OSError(errno.EAFNOSUPPORT, cannot_leave(bind, address))
     with socket.socket(family_of(address), socket.SOCK_DGRAM) as probe:
+        if bind:
+            probe.bind((bind, 0))
         probe.connect((address, port))
         return str(probe.getsockname()[0])
 

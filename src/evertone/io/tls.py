@@ -49,7 +49,9 @@ def client_tls(security: SecuritySettings) -> ClientTls:
 
 
 def server_tls(certificate_file: str, key_file: str | None = None) -> ssl.SSLContext:
-    """The context for connections that peers make to a lab server.
+    """The context for connections that peers make to us: to a phone, to a lab server.
+
+    ``key_file``: None where the certificate's file holds the key as well.
 
     Raises ConfigError for files that cannot be used.
     """

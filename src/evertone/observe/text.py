@@ -8,11 +8,16 @@ from typing import Any
 
 from evertone.events import (
     CallChanged,
+    CallMoved,
     ConfigApplied,
     Event,
     FailedBack,
     FailedOver,
     FellBack,
+    LampChanged,
+    MediaChanged,
+    MessageWaiting,
+    NetworkChanged,
     ProbeFailed,
     Refreshed,
     Refused,
@@ -21,6 +26,7 @@ from evertone.events import (
     Resolved,
     ResolveFailed,
     ServerDown,
+    SubscriptionChanged,
     TargetFailed,
     Unregistered,
     Warned,
@@ -105,6 +111,18 @@ def _call(event: CallChanged) -> str:
     return f"call {to_from} {event.peer}: {event.state}{code}{place}"
 
 
+def _subscription(event: SubscriptionChanged) -> str:
+    about = f" about {event.subject}" if event.subject else ""
+    place = f" at {_where(event)}" if event.hop is not None else ""
+    return f"{event.package}{about}: {event.state}{place}"
+
+
+def _messages(event: MessageWaiting) -> str:
+    if not event.waiting:
+        return "no messages wait"
+    return f"messages wait: {event.new} new, {event.old} old"
+
+
 _TEXTS: dict[type[Event], Callable[[Any], str]] = {
     Resolved: _resolved,
     ResolveFailed: lambda e: "the name leads nowhere",
@@ -120,7 +138,13 @@ _TEXTS: dict[type[Event], Callable[[Any], str]] = {
     ProbeFailed: lambda e: f"try home at {_where(e)} failed: {e.outcome}",
     Refused: lambda e: f"{e.method} refused at {_where(e)}: {e.outcome}",
     CallChanged: _call,
+    CallMoved: lambda e: f"the call goes on by {_where(e)}, away from {e.origin}",
+    MediaChanged: lambda e: f"media of the call: {e.media}",
+    SubscriptionChanged: _subscription,
+    MessageWaiting: _messages,
+    LampChanged: lambda e: f"{e.subject} is {e.state}",
     ConfigApplied: lambda e: f"settings in effect, lines {', '.join(map(str, e.lines)) or 'none'}",
+    NetworkChanged: lambda e: "all lines register anew",
     Warned: lambda e: e.reason,
 }
 """What each kind of event says; a test finds no kind missing."""

@@ -12,11 +12,16 @@ from typing import Any
 
 from evertone.events import (
     CallChanged,
+    CallMoved,
     ConfigApplied,
     Event,
     FailedBack,
     FailedOver,
     FellBack,
+    LampChanged,
+    MediaChanged,
+    MessageWaiting,
+    NetworkChanged,
     ProbeFailed,
     Refreshed,
     Refused,
@@ -25,6 +30,7 @@ from evertone.events import (
     Resolved,
     ResolveFailed,
     ServerDown,
+    SubscriptionChanged,
     TargetFailed,
     Unregistered,
     Warned,
@@ -87,7 +93,13 @@ _TONES: dict[type[Event], Tone | None] = {
     ProbeFailed: Tone.BAD,
     Refused: Tone.BAD,
     CallChanged: None,  # each call is one entry of its own, where it is worth one
+    CallMoved: Tone.MOVE,
+    MediaChanged: None,  # nothing of servers
+    SubscriptionChanged: None,  # in any trouble the registration's own entries say the same
+    MessageWaiting: None,
+    LampChanged: None,
     ConfigApplied: Tone.PLAIN,
+    NetworkChanged: Tone.MOVE,
     Warned: Tone.PLAIN,
 }
 """How each kind of event is told; None: not in the story. A test finds no kind missing."""

@@ -12,6 +12,7 @@ from evertone.dns.locate import Where
 from evertone.dns.locator import Located, LocateFailed, Locator
 from evertone.dns.order import Draw
 from evertone.errors import SipParseError, UsageError
+from evertone.events import NetworkChanged
 from evertone.flows import (
     Announce,
     CloseFlow,
@@ -42,8 +43,9 @@ from evertone.phone.snapshot import PhoneSnapshot
 from evertone.phone.timer import Timer, TimerKind
 from evertone.phone.uas import Uas
 from evertone.phone.warnings import Warnings
-from evertone.redundancy.interface import NetworkChanged, Stopped
+from evertone.redundancy import interface as engine
 from evertone.redundancy.marks import TargetMarks
+from evertone.rules import Rule
 from evertone.sip import transaction as tx
 from evertone.sip.framing import Ping, Pong
 from evertone.sip.message import parse
@@ -126,7 +128,7 @@ class Phone:
         self._services.stopping = True
         self._calls.hang_up_all(now)
         for line in self._lines.values():
-            line.tell(Stopped(), now)
+            line.tell(engine.Stopped(), now)
         self._settle(now)
 
     @property
@@ -171,13 +173,19 @@ class Phone:
         self._calls.user_says(call, CallEvent.HANGUP, now)
         self._settle(now)
 
-    def network_changed(self, now: float) -> None:
-        """The network changed, or the machine resumed: all lines register anew (R8)."""
+    def network_changed(self, now: float, reason: str = "") -> None:
+        """The network changed, or the machine resumed: all lines register anew (R8).
+
+        Not of a phone that stops, or has not begun: it has nothing to make anew.
+        """
+        if self._services.stopping or not self._started:
+            return
+        self._services.announce(NetworkChanged(at=now, rule=Rule.R8, reason=reason))
         self._locator.network_changed(now)
         self._services.flows.retire_all()
         for line in self._lines.values():
             line.forget_bindings(now)
-            line.tell(NetworkChanged(), now)
+            line.tell(engine.NetworkChanged(), now)
         self._settle(now)
 
     def snapshot(self, now: float) -> PhoneSnapshot:

@@ -270,14 +270,19 @@ Typed while it runs: silence primary · refuse primary for 30 · answer primary 
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Lines of SECONDS COMMAND, obeyed at their time.",
 )
-@click.option("--bind", type=ADDRESS, help="The first server's address; the others follow it.")
+@click.option(
+    "--bind",
+    metavar="ADDRESS",
+    type=ADDRESS,
+    help="The first server's address; the others follow it.",
+)
 @click.option("--no-tls", is_flag=True, help="Leave the TLS ports out.")
 @click.option(
     "--ca",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Write the lab's certificate authority here (PEM), for phones to trust.",
 )
-@click.option("--seconds", type=click.FloatRange(min=0), help="Stop after so long.")
+@click.option("--seconds", metavar="S", type=click.FloatRange(min=0), help="Stop after so long.")
 @click.option("--print", "show", is_flag=True, help="Print the default scenario file and stop.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def command(

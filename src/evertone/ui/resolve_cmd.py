@@ -149,7 +149,14 @@ def _json(wanted: _List, answer: Answer) -> dict[str, object]:
     return {**report, "hops": hops, "spare": spare, "error": None}
 
 
-@click.command("resolve")
+@click.command(
+    "resolve",
+    epilog="""\b
+Examples:
+  evertone resolve phone.cfg
+  evertone resolve phone.cfg --dns 192.0.2.53 --dns 192.0.2.54:5353
+  evertone resolve phone.cfg --json | jq '.lists[].hops[0].address'""",
+)
 @files_argument
 @json_option
 @click.option(
@@ -164,7 +171,7 @@ def _json(wanted: _List, answer: Answer) -> dict[str, object]:
 def command(
     files: tuple[str, ...], as_json: bool, dns: tuple[Nameserver, ...], bind: str | None
 ) -> None:
-    r"""Show where the servers and proxies of FILE lead, in the order the phone would try them.
+    """Show where the servers and proxies of FILE lead, in the order the phone would try them.
 
     For each line in use and each of its servers: the targets of its hop list, the primary
     first, where each comes from (dns, static records, or a literal address), for how many
@@ -176,12 +183,6 @@ def command(
 
     Exit code: 0 if every list has a target, 3 if some server leads nowhere, 1 if FILE cannot
     be used, 2 if the command was called wrongly.
-
-    \b
-    Examples:
-      evertone resolve phone.cfg
-      evertone resolve phone.cfg --dns 192.0.2.53 --dns 192.0.2.54:5353
-      evertone resolve phone.cfg --json | jq '.lists[].hops[0].address'
     """
     settings = load(files).settings
     lists = _lists(settings.enabled_lines())

@@ -68,7 +68,7 @@ def command(
     setup = prepare(files, dns, bind, state)
     with _events_file(events_path) as events_file:
         body = functools.partial(_run, as_json=as_json, events_file=events_file)
-        run_session(setup, body, auto_answer=answer)
+        run_session(setup, body, auto_answer=answer, resident=True)
 
 
 @contextlib.contextmanager

@@ -6,15 +6,19 @@ import asyncio
 import random
 import signal
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import click
 
 from evertone.config.settings import PhoneSettings
+from evertone.errors import UsageError
 from evertone.events import Event
 from evertone.io.driver import STOP_S, Driver, Listen
-from evertone.io.tls import ClientTls, client_tls
+from evertone.io.tls import ClientTls, client_tls, server_tls
+from evertone.io.watch import Destination, NetworkWatch
+from evertone.model import Transport
 from evertone.phone.phone import Phone
 from evertone.phone.snapshot import PhoneSnapshot
 from evertone.ui.options import Setup
@@ -28,14 +32,22 @@ _NOT_CONFIRMED = "stopped; not every server confirmed that our registration is g
 
 _TLS_TYPES = (2, 3)  # transport_type TLS, and DNS-NAPTR, which may lead to it
 
+_DATAGRAMS = (Transport.UDP,)
+_LAST_PORT = 65_535
+
 T = TypeVar("T")
 
 
 class Session:
-    """A phone and its driver. ``listeners`` get every event, in order."""
+    """A phone and its driver. ``listeners`` get every event, in order.
 
-    def __init__(self, setup: Setup, *, auto_answer: bool = False) -> None:
+    ``resident``: the phone stays. It takes connections that servers open, and registers anew
+    when the machine comes into another network or wakes from sleep (R8).
+    """
+
+    def __init__(self, setup: Setup, *, auto_answer: bool = False, resident: bool = False) -> None:
         settings = setup.settings
+        tls_here = _own_certificate(settings) if resident else None
         self.phone = Phone(
             settings,
             setup.instance,
@@ -46,10 +58,14 @@ class Session:
         self.driver = Driver(
             self.phone,
             bind=setup.bind,
-            listen=_places(setup.bind, settings.listen_port),
+            listen=_places(setup.bind, settings.listen_port, _transports(resident, tls_here)),
             client_tls=_tls(settings),
+            server_tls=tls_here,
             on_event=self._tell,
         )
+        self._bind = setup.bind
+        self._resident = resident
+        self._watch: NetworkWatch | None = None
         self.listeners: list[Callable[[Event], None]] = []
         self.started_at = 0.0
         self.started = False
@@ -59,10 +75,37 @@ class Session:
         self.started = True
         self.started_at = self.driver.now()
         self.driver.do(self.phone.start)
+        if self._resident:
+            self._watch = NetworkWatch(self._servers, self._network_changed, self._bind)
+
+    async def stop(self) -> bool:
+        """Stop the phone cleanly, within STOP_S seconds; False if it was not done by then."""
+        self._watch_no_more()
+        return await self.driver.stop(self.phone, STOP_S)
+
+    async def __aenter__(self) -> Session:
+        await self.driver.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._watch_no_more()
+        await self.driver.close()
 
     def snapshot(self) -> PhoneSnapshot:
         """The phone as it stands now."""
         return self.phone.snapshot(self.driver.now())
+
+    def _servers(self) -> list[Destination]:
+        flows = self.snapshot().flows
+        return [(f.target.address, f.target.port) for f in flows if not f.incoming]
+
+    def _network_changed(self, why: str) -> None:
+        self.driver.set_wall()
+        self.driver.do(lambda now: self.phone.network_changed(now, why))
+
+    def _watch_no_more(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
 
     def _tell(self, event: Event) -> None:
         for listener in tuple(self.listeners):
@@ -80,29 +123,31 @@ def run_session(
     *,
     auto_answer: bool = False,
     keep: bool = False,
+    resident: bool = False,
 ) -> T | None:
     """Run ``body`` on a phone, then stop it cleanly, within STOP_S seconds.
 
     ``body`` adds its listeners and calls :meth:`Session.start`. None if a signal ended it.
-    ``keep``: leave the bindings to the servers until they run out. UsageError where the
-    phone's port cannot be had.
+    ``keep``: leave the bindings to the servers until they run out. For ``resident`` see
+    :class:`Session`. UsageError where the phone's ports cannot be had.
     """
-    return asyncio.run(_run(setup, body, auto_answer, keep))
+
+    async def run() -> T | None:
+        session = Session(setup, auto_answer=auto_answer, resident=resident)
+        return await _run(session, body, keep)
+
+    return asyncio.run(run())
 
 
-async def _run(
-    setup: Setup, body: Callable[[Session], Awaitable[T]], auto_answer: bool, keep: bool
-) -> T | None:
-    session = Session(setup, auto_answer=auto_answer)
-    async with session.driver:
+async def _run(session: Session, body: Callable[[Session], Awaitable[T]], keep: bool) -> T | None:
+    async with session:
         with _Interrupts() as interrupts:
             try:
                 return await interrupts.until(body(session))
             finally:
-                if session.started and not keep:
-                    stop = session.driver.stop(session.phone, STOP_S)
-                    if not await interrupts.until(stop):
-                        click.echo(_NOT_CONFIRMED, err=True)
+                to_stop = session.started and not keep
+                if to_stop and not await interrupts.until(session.stop()):
+                    click.echo(_NOT_CONFIRMED, err=True)
 
 
 class _Interrupts:
@@ -135,11 +180,29 @@ class _Interrupts:
             self._task.cancel()
 
 
-def _places(bind: str, port: int) -> tuple[Listen, ...]:
+def _places(bind: str, port: int, transports: tuple[Transport, ...]) -> tuple[Listen, ...]:
+    """Where the phone listens: ``port``, for TLS the next one, as RFC 3261 pairs 5060 and 5061.
+
+    Port 0, any free one, is for UDP alone: nobody would know where to connect to.
+    UsageError where there is no next port.
+    """
+    if Transport.TLS in transports and port == _LAST_PORT:
+        raise UsageError(f"sip.listen_port {port} leaves no port for TLS: choose a lower one")
     if bind:
-        return (Listen(bind, port),)
-    v4 = Listen("0.0.0.0", port)
-    return (v4, Listen("::", port)) if _has_ipv6() else (v4,)
+        addresses: tuple[str, ...] = (bind,)
+    else:
+        addresses = ("0.0.0.0", "::") if _has_ipv6() else ("0.0.0.0",)
+    return tuple(
+        Listen(address, port + (transport is Transport.TLS), transport)
+        for transport in (transports if port else _DATAGRAMS)
+        for address in addresses
+    )
+
+
+def _transports(resident: bool, tls_here: ssl.SSLContext | None) -> tuple[Transport, ...]:
+    if not resident:
+        return _DATAGRAMS
+    return tuple(t for t in Transport if t is not Transport.TLS or tls_here is not None)
 
 
 def _has_ipv6() -> bool:
@@ -158,3 +221,11 @@ def _tls(settings: PhoneSettings) -> ClientTls | None:
     if not any(server.transport_type in _TLS_TYPES for server in servers):
         return None
     return client_tls(settings.security)
+
+
+def _own_certificate(settings: PhoneSettings) -> ssl.SSLContext | None:
+    """What the phone shows to those that connect to it; None: it has no certificate."""
+    security = settings.security
+    if not (security.dev_cert and security.client_certificate_file):
+        return None
+    return server_tls(security.client_certificate_file)
