@@ -10,7 +10,7 @@ from evertone import events
 from evertone.config.settings import ProxySettings, ServerSettings
 from evertone.model import Group, Outcome, OutcomeKind
 from evertone.redundancy import interface as io
-from tests.redundancy.bench import BUSY, FORBIDDEN, OK, REFUSED, SILENT, Bench, hops, line
+from tests.redundancy.bench import BUSY, FORBIDDEN, OK, REFUSED, SILENT, Bench, hops, line, target
 
 S1, S2, P1, P2 = Group.SERVER1, Group.SERVER2, Group.PROXY1, Group.PROXY2
 
@@ -369,6 +369,39 @@ def test_a_dead_proxy_leads_to_the_other_and_home_again() -> None:
     bench.set(t5=OK)
     bench.run(101)
     assert bench.engine.snapshot().proxy is P1
+
+
+@pytest.mark.rule("F4", "B4")
+def test_no_try_home_is_made_in_the_list_of_a_server_that_the_line_has_left() -> None:
+    # found by the swarm: it took the line back to the fallback server
+    bench = pair(successive=True, fallback_timeout=60, two=(2, 3))
+    servers = tuple(
+        replace(server, failback_mode=3, failback_timeout=100)
+        for server in bench.settings.sip_server
+    )
+    bench = Bench(replace(bench.settings, sip_server=(servers[0], servers[1])), bench.lists)
+    bench.set(t1=REFUSED, t2=REFUSED)
+    bench.start()
+    bench.run(5)
+    bench.set(t1=OK, t2=OK)
+    bench.run(300)
+    assert [s for s in bench.sent() if s[0] > 60 and s[2] != 1] == [(60.04, "-REGISTER", 3)]
+    assert bench.engine.snapshot().serving == 1
+
+
+@pytest.mark.rule("F4", "A11")
+def test_a_refresh_of_the_fallback_server_that_is_under_way_does_not_take_the_line_back() -> None:
+    bench = pair(successive=True, fallback_timeout=60)
+    bench.granted_s = 120
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(5)
+    bench.set(t1=OK, t2=SILENT)  # its refresh and the try of server 1 fall due at once
+    bench.run(60.5)
+    assert (60.02, "REGISTER", 2) in bench.sent()
+    refresh = next(a.id for at, a in bench.sends if a.hop.target == target(2) and at > 60)
+    assert refresh in bench.abandoned
+    assert bench.engine.snapshot().serving == 1
 
 
 @pytest.mark.rule("P2", "R8")

@@ -108,6 +108,17 @@ class Homing:
                 lst.leave()
                 self._state.timers.cancel(_timer(lst))
 
+    def leave_unused(self) -> None:
+        """Nothing stands in the lists of a server or proxy that the line has left: no try home
+        is made there, and if the line comes back it begins at the primary (R1)."""
+        state = self._state
+        for (registrar, group), lst in state.lists.items():
+            left_server = state.on not in (None, registrar)
+            left_proxy = group.is_proxy and group is not state.proxy
+            if lst.current is not None and (left_server or left_proxy):
+                lst.leave()
+                state.timers.cancel(_timer(lst))
+
     def changed(self, lst: HopList, change: Change, now: float) -> None:
         """Tell of a new resolution; a new primary starts the clocks (B8)."""
         self._state.tell(

@@ -237,6 +237,10 @@ class Registering:
         state.timers.set(TimerKey(TimerKind.EXPIRE, registrar), now + expires_s)
         self._homing.use(hop, registrar, attempt.reason, now)
         self._serving.registered(registrar, hop, now)
+        if state.on is not None and state.on != stood_on:
+            for other in set(state.registrations) - {state.on}:
+                self.stop(other, now)  # its answer would take the line back
+        self._homing.leave_unused()
         self._watch_what_was_left(now)
         if self._subscriptions_move(registrar, hop, left, stood_on):
             state.out.append(Resubscribe(registrar, hop))
