@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from evertone.events import FailedBack, FailedOver, ProbeFailed, Resolved
-from evertone.model import Group, Hop, Outcome, Reason, Target
+from evertone.model import Group, Hop, HopSource, Outcome, Reason, Target
 from evertone.redundancy.hoplist import HOME_SPACING_S, Change, HopList
 from evertone.redundancy.policy import FailbackTrigger
 from evertone.redundancy.settling import SETTLE_SPACING_S, Settling
@@ -15,6 +15,12 @@ from evertone.rules import Rule
 
 __all__ = ["Homing"]
 
+_SOURCE_RULES = {
+    HopSource.LITERAL: Rule.D1,
+    HopSource.DNS: Rule.D3,
+    HopSource.STATIC: Rule.D13,
+    HopSource.STALE: Rule.D14,
+}
 _BUSY_RETRY_S = 1.0  # a try home waits for a registration that is under way
 
 
@@ -126,7 +132,7 @@ class Homing:
             now,
             lst.registrar,
             hop=lst.hops[0],
-            rule=Rule.D3 if change is Change.FIRST else Rule.B8,
+            rule=_SOURCE_RULES[lst.hops[0].source] if change is Change.FIRST else Rule.B8,
             reason=change.value,
             hops=lst.hops,
         )
