@@ -66,12 +66,13 @@ def render(rehearsal: Rehearsal) -> str:
 
 def _title(rehearsal: Rehearsal) -> str:
     labels = [printable(line.label) for line in rehearsal.lines]
-    who = f"line {labels[0]}" if len(labels) == 1 else f"{len(labels)} lines"
-    struck = dict.fromkeys(strike.target for strike in rehearsal.strikes)
+    who = f"line {labels[0]} does" if len(labels) == 1 else f"{len(labels)} lines do"
+    struck = list(dict.fromkeys(strike.target for strike in rehearsal.strikes))
     if not struck:
-        return f"What {who} does when nothing fails"
-    verb = "fails" if len(struck) == 1 else "fail"
-    return f"What {who} does when {' and '.join(struck)} {verb}"
+        return f"What {who} when nothing fails"
+    if len(struck) == 1:
+        return f"What {who} when {struck[0]} fails"
+    return f"What {who} when {', '.join(struck[:-1])} and {struck[-1]} fail"
 
 
 def _subtitle(rehearsal: Rehearsal) -> str:
