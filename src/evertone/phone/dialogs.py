@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from evertone.flows import Transmit
 from evertone.model import Attempt, Cause, Outcome, Target
 from evertone.phone.attempt import AttemptJob
 from evertone.phone.exchange import Exchange, Leg
 from evertone.phone.flow_table import Flow
-from evertone.phone.line import Line
 from evertone.phone.next_hop import next_target, reroute
 from evertone.phone.services import Services
 from evertone.sip.build import new_branch, stamp_via
 from evertone.sip.dialog import Dialog
 from evertone.sip.message import Request, Response
+
+if TYPE_CHECKING:
+    from evertone.phone.line import Line
 
 __all__ = ["Farewell", "SurplusBye", "hop_of", "send_ack"]
 

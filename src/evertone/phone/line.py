@@ -18,7 +18,9 @@ from evertone.phone.register import RegisterJob, WipeJob
 from evertone.phone.registration import Binding, Book
 from evertone.phone.services import Services
 from evertone.phone.snapshot import LineSnapshot, LineState
+from evertone.phone.subscriptions import Subscriptions
 from evertone.phone.timer import Timer, TimerKind
+from evertone.phone.watching import interests_of
 from evertone.redundancy import interface as io
 from evertone.redundancy.engine import Engine
 from evertone.redundancy.marks import TargetMarks
@@ -51,6 +53,8 @@ class Line:
         self.credentials = Credentials(settings.auth_user, settings.password, services.rng)
         self.book = Book(self.identity, services.rng)
         self.engine = Engine(settings, services.settings.timers, marks, services.rng)
+        watched = services.settings.watched_by(settings.line)
+        self.subscriptions = Subscriptions(self, interests_of(settings, watched))
         self._running: dict[int, tuple[Attempt, Exchange]] = {}
         self._wanted: dict[int, Wanted] = {}
         self._last_request = 0
@@ -87,6 +91,8 @@ class Line:
         """An attempt has its result."""
         self._running.pop(attempt.id, None)
         self.tell(io.Finished(attempt.id, outcome, expires_s), now)
+        if expires_s and self.subscriptions:
+            self.subscriptions.registered(now)
 
     def start(self, now: float) -> None:
         """Begin to register; after a random wait, if so configured (R7)."""
@@ -184,11 +190,13 @@ class Line:
         """A connection ended that carried a registration: the engine registers anew (R9)."""
         if self.book.on_flow(flow):
             self.tell(io.FlowLost(flow.target), now)
+        self.subscriptions.flow_lost(flow, now)
 
     def forget_bindings(self, now: float) -> None:
         """The network changed: what we had bound stands at addresses that may be gone (R8)."""
         for server, target in list(self.book.bindings):
             self.binding_removed(server, target, now)
+        self.subscriptions.forget(now)
 
     def wiped(self, attempt: Attempt, now: float) -> None:
         """What an earlier life left behind is removed: now the registration proper (R5)."""
@@ -215,12 +223,27 @@ class Line:
             bindings=self.book.snapshot(),
         )
 
+    @property
+    def working_server(self) -> int:
+        """The server that some subscriptions are kept to (F7); 0 where two never serve at once."""
+        both = len(self.settings.registrars()) > 1
+        return 1 if both and not self.settings.successive else 0
+
+    @property
+    def serving(self) -> int:
+        """The server that requests start at."""
+        return self.engine.snapshot().serving
+
+    def registrations(self) -> tuple[RegistrationSnapshot, ...]:
+        """How the line stands with each of its servers."""
+        return self.engine.snapshot().registrations
+
     def server_at(self, target: Target) -> int:
         """The server that a request from ``target`` came from, as far as bindings tell (F6)."""
         for binding in self.book.bindings.values():
             if binding.target == target:
                 return binding.server
-        return self.engine.snapshot().serving
+        return self.serving
 
     @property
     def running(self) -> int:
@@ -321,7 +344,8 @@ class Line:
             wanted.completed(output.outcome, output.attempt, now)
 
     def _resubscribe(self, output: io.Resubscribe, now: float) -> None:
-        """B11, F7 are about subscriptions; this line has none, so none is to be made anew."""
+        """B11, F7."""
+        self.subscriptions.moved(output.registrar, now)
 
     def _announce(self, output: io.Announce, now: float) -> None:
         self.services.announce(output.event)

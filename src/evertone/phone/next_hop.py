@@ -9,7 +9,7 @@ from evertone.phone.redirect import literal_target, transport_of
 from evertone.sip.message import Request
 from evertone.sip.values import NameAddr, Uri
 
-__all__ = ["next_target", "reroute"]
+__all__ = ["next_target", "reroute", "rerouted"]
 
 
 def next_target(hop: Uri, own: Flow, own_open: bool) -> Target:
@@ -44,15 +44,22 @@ def _unsaid(hop: Uri, own: Target) -> Transport:
 
 def reroute(request: Request, dead: Target, instead: Target) -> None:
     """C2: the leading Routes that name the dead target are replaced by the new one."""
-    routes = list(lenient(lambda: request.routes, ()))
+    routes = lenient(lambda: request.routes, ())
+    changed = rerouted(routes, dead, instead)
+    if changed is routes:
+        return
+    request.remove("Route")
+    for route in changed:
+        request.add("Route", route)
+
+
+def rerouted(routes: tuple[NameAddr, ...], dead: Target, instead: Target) -> tuple[NameAddr, ...]:
+    """``routes`` with the leading ones that name ``dead`` replaced by ``instead``; unchanged
+    where none does."""
     rest = list(routes)
     while rest and _names(rest[0].uri, dead):
         rest.pop(0)
-    if len(rest) == len(routes):
-        return
-    request.remove("Route")
-    for route in (_route(instead), *rest):
-        request.add("Route", route)
+    return routes if len(rest) == len(routes) else (_route(instead), *rest)
 
 
 def _names(uri: Uri, target: Target) -> bool:

@@ -128,6 +128,7 @@ class Phone:
         self._services.stopping = True
         self._calls.hang_up_all(now)
         for line in self._lines.values():
+            line.subscriptions.stop(now)
             line.tell(engine.Stopped(), now)
         self._settle(now)
 
@@ -201,6 +202,9 @@ class Phone:
             transactions=layer.active,
             lingering=layer.lingering,
             stopped=self.stopped,
+            subscriptions=tuple(
+                each for line in self._lines.values() for each in line.subscriptions.snapshot()
+            ),
         )
 
     # --- the shell's verbs ----------------------------------------------------------------
@@ -324,6 +328,10 @@ class Phone:
     def _call_due(self, id: str, now: float) -> None:
         self._calls.timer_due(id, now)
 
+    def _subscription_due(self, id: str, now: float) -> None:
+        line, _, number = id.partition("/")
+        self._lines[int(line)].subscriptions.due(int(number), now)
+
     # --- what the components say ------------------------------------------------------------
 
     def _settle(self, now: float) -> None:
@@ -443,6 +451,7 @@ _TIMERS: dict[TimerKind, Callable[[Phone, Any, float], None]] = {
     TimerKind.PING: Phone._ping_due,
     TimerKind.PONG: Phone._pong_due,
     TimerKind.CALL: Phone._call_due,
+    TimerKind.SUBSCRIPTION: Phone._subscription_due,
 }
 
 _LAYER: dict[type, Callable[[Phone, Any, float], None]] = {

@@ -83,6 +83,7 @@ class RegisterJob(AttemptJob):
         granted = self.succeeded(leg, response, now)
         if not self.removes:
             self.line.tell(Late(self.attempt, granted), now)
+            self.line.subscriptions.registered(now)
 
     def _asked_s(self) -> int:
         if not self.attempt.expires_s:

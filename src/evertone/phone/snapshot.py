@@ -14,6 +14,7 @@ __all__ = [
     "LineSnapshot",
     "LineState",
     "PhoneSnapshot",
+    "SubscriptionSnapshot",
 ]
 
 
@@ -68,6 +69,20 @@ class CallSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class SubscriptionSnapshot:
+    """One subscription: to which package, about whom ("": the line itself), the registrar (0:
+    none) and target that it hangs on, and when it runs out (None: it does not stand)."""
+
+    line: int
+    package: str
+    subject: str
+    state: str
+    server: int
+    target: Target | None
+    expires_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class FlowSnapshot:
     """One flow: who holds it (``holders`` names), open or still opening (``flow`` 0)."""
 
@@ -92,6 +107,7 @@ class PhoneSnapshot:
     transactions: int
     lingering: int
     stopped: bool
+    subscriptions: tuple[SubscriptionSnapshot, ...] = ()
 
     @property
     def idle(self) -> bool:

@@ -19,7 +19,8 @@ class TimerKind(enum.StrEnum):
     LINGER = "linger"  # a flow that nobody holds
     PING = "ping"  # a flow's next keep-alive (R9)
     PONG = "pong"  # a flow's answer to it is overdue (R9)
-    CALL = "call"  # ringing has a limit, A12's wait too
+    CALL = "call"  # ringing has a limit, A12's wait too; a re-INVITE after a 491
+    SUBSCRIPTION = "subscription"  # its refresh, or the next try
 
 
 class Timer(NamedTuple):

@@ -11,7 +11,10 @@ from evertone.phone.calls import Calls
 from evertone.phone.flow_table import Flow
 from evertone.phone.identity import LINE_PARAM
 from evertone.phone.line import Line
+from evertone.phone.reading import lenient
 from evertone.phone.services import Services
+from evertone.phone.watching import message_waiting
+from evertone.sip import dialog_info, message_summary
 from evertone.sip.build import ALLOW, new_tag, response_to
 from evertone.sip.check import check_request, unsupported_extensions
 from evertone.sip.dialog import DialogId
@@ -23,6 +26,7 @@ from evertone.sip.transaction import GotAck, GotCancel, GotRequest, NoAck
 __all__ = ["INSIDE", "OUTSIDE", "Uas"]
 
 _ACCEPTED_EVENTS = frozenset({"message-summary", "check-sync", "reg", "keep-alive"})
+_ALLOW_EVENTS = f"{message_summary.PACKAGE}, {dialog_info.PACKAGE}"
 _KNOWN_METHODS = frozenset(
     {"REGISTER", "SUBSCRIBE", "REFER", "MESSAGE", "INFO", "PRACK", "PUBLISH", "UPDATE"}
 )
@@ -118,7 +122,26 @@ class Uas:
     def _notify(self, tid: int, request: Request, flow: Flow, now: float) -> None:
         """Unasked, as some servers send it: taken where it asks nothing of a subscription."""
         event = (request.get("Event") or "").partition(";")[0].strip().lower()
+        if event == message_summary.PACKAGE:
+            self._tell_messages(request, flow, now)
         self._refuse(tid, request, 200 if event in _ACCEPTED_EVENTS else 481, now)
+
+    def _tell_messages(self, request: Request, flow: Flow, now: float) -> None:
+        found = self._line_of(request, flow)
+        summary = lenient(lambda: message_summary.parse_message_summary(request.body), None)
+        if found is not None and summary is not None:
+            line, server = found
+            self._services.announce(message_waiting(summary, line.number, server, now))
+
+    def _notify_within(self, tid: int, request: Request, flow: Flow, now: float) -> None:
+        """RFC 6665 §4.1.3: told to the subscription that it belongs to; 481 ends a strange one."""
+        status = 0
+        try:
+            for line in self._lines.values():
+                status = status or line.subscriptions.notified(request, flow, now)
+        except SipParseError as error:
+            status = error.status or 400
+        self._refuse(tid, request, status or 481, now)
 
     def _no_dialog(self, tid: int, request: Request, flow: Flow, now: float) -> None:
         self._refuse(tid, request, 481, now)
@@ -193,6 +216,8 @@ class Uas:
             return
         if status == 405:
             response.add("Allow", ALLOW)
+        elif status == 489:
+            response.add("Allow-Events", _ALLOW_EVENTS)
         elif status == 420:
             for tag in unsupported_extensions(request):
                 response.add("Unsupported", tag)
@@ -213,6 +238,6 @@ INSIDE: dict[str, _Handler] = {
     "INVITE": Uas._describe,
     "BYE": Uas._bye,
     "OPTIONS": Uas._options_within,
-    "NOTIFY": Uas._no_dialog,
+    "NOTIFY": Uas._notify_within,
 }
 """What a request with To tag leads to."""
