@@ -94,6 +94,13 @@ def sent(creds: Credentials, target: object = "A", cseq: int = 2, now: float = 0
     return {} if value is None else digest.parse_credentials(value) or {}
 
 
+def again(creds: Credentials, cseq: int, target: object = "A") -> Request:
+    """The request with its credentials, as it is sent once it has been challenged."""
+    message = request(cseq=cseq)
+    creds.authorize(message, target, 0.0)
+    return message
+
+
 MD5 = 'Digest realm="r", nonce="n1", algorithm=MD5, qop="auth"'
 SHA = 'Digest realm="r", nonce="n2", algorithm=SHA-256, qop="auth,auth-int"'
 
@@ -126,9 +133,18 @@ def test_nonces_belong_to_their_target():
 def test_the_same_realm_again_means_a_wrong_password():
     creds = credentials()
     assert creds.challenged(request(cseq=1), challenge(MD5), "A")
-    assert not creds.challenged(request(cseq=2), challenge(MD5), "A")
+    assert not creds.challenged(again(creds, 2), challenge(MD5), "A")
     assert sent(creds) == {}  # the next request begins afresh, and may be challenged
     assert creds.challenged(request(cseq=3), challenge(MD5), "A")
+
+
+@pytest.mark.rule("A3")
+def test_two_requests_side_by_side_are_both_challenged_and_both_answered():
+    creds = credentials()
+    assert creds.challenged(request(cseq=4), challenge(MD5), "A")
+    # the second had left before the first was challenged: no password of it was refused
+    assert creds.challenged(request(cseq=5), challenge(MD5.replace("n1", "n2")), "A")
+    assert sent(creds, cseq=7)["nonce"] == "n2"
 
 
 @pytest.mark.rule("A3")
@@ -136,8 +152,8 @@ def test_stale_is_no_wrong_password_but_ends_after_two_challenges():
     creds = credentials()
     stale = MD5 + ", stale=true"
     assert creds.challenged(request(cseq=1), challenge(MD5), "A")
-    assert creds.challenged(request(cseq=2), challenge(stale), "A")
-    assert not creds.challenged(request(cseq=3), challenge(stale), "A")
+    assert creds.challenged(again(creds, 2), challenge(stale), "A")
+    assert not creds.challenged(again(creds, 3), challenge(stale), "A")
 
 
 @pytest.mark.rule("A3")
@@ -156,12 +172,12 @@ def test_two_realms_are_answered_together_and_do_not_go_round_for_ever():
     creds = credentials()
     other = 'Digest realm="p", nonce="np", qop="auth"'
     assert creds.challenged(request(cseq=1), challenge(MD5), "A")
-    assert creds.challenged(request(cseq=2), challenge(other, status=407), "A")
+    assert creds.challenged(again(creds, 2), challenge(other, status=407), "A")
     message = request(cseq=3)
     creds.authorize(message, "A", 0.0)
     assert 'realm="r"' in message.get("Authorization")
     assert 'realm="p"' in message.get("Proxy-Authorization")
-    assert not creds.challenged(request(cseq=3), challenge(MD5), "A")
+    assert not creds.challenged(message, challenge(MD5), "A")
 
 
 @pytest.mark.rule("A3")

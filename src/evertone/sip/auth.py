@@ -23,6 +23,7 @@ _MAX_ROUNDS: Final = 64
 _MAX_ANSWERS: Final = 2  # A3: challenges answered per target, realm and request
 _UNUSED_NONCE_S: Final = 86400.0  # no server takes it after that long: spare the round trip
 
+_CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization"})
 _ANSWER_HEADERS: Final = {
     401: ("WWW-Authenticate", "Authorization"),
     407: ("Proxy-Authenticate", "Proxy-Authorization"),
@@ -67,8 +68,8 @@ class Credentials:
 
         The request keeps its CSeq; ``target`` is any name of the place it goes to.
         """
-        for header in ("Authorization", "Proxy-Authorization"):
-            if header in request:
+        if request.has_any(_CREDENTIALS):
+            for header in _CREDENTIALS:
                 request.remove(header)
         known = self._targets.get(target)
         if known is None:
@@ -110,7 +111,8 @@ class Credentials:
         challenges = _strongest(response)
         if not challenges:
             return False
-        allowed = self._may_answer(request, target, challenges)
+        bare = "Authorization" not in request and "Proxy-Authorization" not in request
+        allowed = self._may_answer(request, target, challenges, bare=bare)
         if not allowed:
             self.forget(target)  # the next request begins afresh
             return False
@@ -118,11 +120,15 @@ class Credentials:
             self._learn(target, challenge, _ANSWER_HEADERS[response.status][1])
         return True
 
-    def _may_answer(self, request: Request, target: Hashable, challenges: list[Challenge]) -> bool:
+    def _may_answer(
+        self, request: Request, target: Hashable, challenges: list[Challenge], *, bare: bool
+    ) -> bool:
         key = (target, request.call_id, request.method)
         number = request.cseq.number
         challenged, answered = self._rounds.pop(key, (number, {}))
-        if number != challenged + 1:  # not the answer to the challenge before: a new request
+        # not the answer to the challenge before, but a new request; or one beside it, which bore
+        # nothing that could have been refused
+        if number != challenged + 1 or bare:
             answered = {}
         for challenge in challenges:
             before = answered.get(challenge.realm, 0)
