@@ -41,7 +41,7 @@ class Transport(enum.Enum):
         return 5061 if self is Transport.TLS else 5060
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Target:
     """One place to send to. ``tls_name`` is the name the certificate must bear (TLS only)."""
 
@@ -49,6 +49,22 @@ class Target:
     port: int
     transport: Transport
     tls_name: str = ""
+
+    # written out, for nothing is looked up and compared as often
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if type(other) is not Target:
+            return NotImplemented
+        return (
+            self.address == other.address
+            and self.port == other.port
+            and self.transport is other.transport
+            and self.tls_name == other.tls_name
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.address, self.port))
 
     def __str__(self) -> str:
         host = f"[{self.address}]" if ":" in self.address else self.address

@@ -48,6 +48,10 @@ class Clock(Protocol):
 
     now: float
 
+    @property
+    def notes_packets(self) -> bool:
+        """False where :meth:`note` does nothing."""
+
     def schedule(self, at: float, act: Act, *args: Any) -> None:
         """Call ``act(*args)`` at ``at``."""
 
@@ -117,7 +121,8 @@ class Network:
         if flow is None:
             return
         clock, target = self._clock, flow.target
-        clock.note(Packet(clock.now, target.transport.value, flow.local, flow.peer, data))
+        if clock.notes_packets:
+            clock.note(Packet(clock.now, target.transport.value, flow.local, flow.peer, data))
         if target.transport is not Transport.UDP:
             self._send_piece(flow, data)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 
 from evertone.lab.registrations import Binding, RegistrationStore
 from evertone.sip.auth import DigestServer, Verdict
@@ -98,11 +99,10 @@ class Registrar:
     def _binding(
         self, request: Request, aor: str, contact: NameAddr, flow: int, now: float, seconds: int
     ) -> Binding:
-        params = tuple(p for p in contact.params if p[0] != "expires")
         return Binding(
             aor=aor,
             contact=contact.uri,
-            text=str(NameAddr(contact.uri, contact.display, params)),
+            text=_without_expires(contact),
             instance=unquote(contact.param("+sip.instance") or ""),
             reg_id=contact.param("reg-id") or "",
             call_id=request.call_id,
@@ -127,3 +127,10 @@ class Registrar:
 
     def _answer(self, request: Request, status: int, reason: str = "") -> Response:
         return response_to(request, status, reason, to_tag=new_tag(self._rng))
+
+
+@lru_cache(maxsize=8192)
+def _without_expires(contact: NameAddr) -> str:
+    """The Contact as it is given back but for its time: the same with every refresh."""
+    params = tuple(p for p in contact.params if p[0] != "expires")
+    return str(NameAddr(contact.uri, contact.display, params))

@@ -258,6 +258,11 @@ class World:
         if isinstance(struck.subject, Afflicted):
             struck.subject.afflict(struck.faults)
 
+    @property
+    def notes_packets(self) -> bool:
+        """True if packets are kept."""
+        return self.record.keeps_packets
+
     def note(self, packet: Packet) -> None:
         """Write a packet down, if packets are kept."""
         if self.record.keeps_packets:

@@ -165,10 +165,9 @@ class Line:
             udp_interval_s=settings.nat_udp_update_time if settings.nat_udp_update_enable else 0,
             flow_timer_s=flow_timer_s,
         )
-        timer = Timer(TimerKind.BINDINGS, self.number)
-        due = services.timers.deadline(timer)
-        if due is None or due > binding.expires_at:
-            services.timers.set(timer, binding.expires_at)
+        due = book.next_expiry()
+        if due is not None:
+            services.timers.set(Timer(TimerKind.BINDINGS, self.number), due)
 
     def binding_removed(self, server: int, target: Target, now: float) -> None:
         """A removal succeeded, or the server granted nothing."""

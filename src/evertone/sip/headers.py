@@ -6,7 +6,7 @@ forgotten when it changes (RFC 3261 §7.3, §20).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, TypeAlias
 
 from evertone.errors import SipParseError, UsageError
@@ -79,6 +79,10 @@ class Message:
     def __contains__(self, name: str) -> bool:
         key = KEYS.get(name) or header_key(name)
         return key in self._index if self._index is not None else self._place(key) >= 0
+
+    def has_any(self, keys: Collection[str]) -> bool:
+        """True if a header of one of these keys (full names in lower case) is there."""
+        return any((KEYS.get(name) or header_key(name)) in keys for name, _ in self.headers)
 
     def count(self, name: str) -> int:
         """How many header lines of this name there are."""
