@@ -305,6 +305,22 @@ def test_a_late_200_is_a_binding_all_the_same() -> None:
     assert (view.state, view.server, view.target) == (LineState.REGISTERED, 1, ONE)
 
 
+@pytest.mark.rule("A11", "R4")
+@pytest.mark.parametrize(("waits_s", "left_s"), [(100, 20), (130, None)])
+def test_what_a_late_200_grants_began_with_the_register(waits_s: int, left_s: int | None) -> None:
+    # found by the swarm (seed 168): bytes on a stream may be held for minutes
+    desk = Desk(line(server(expires=120, transport_type=1)))
+    desk.peers[TCP] = silent
+    desk.start(0)
+    asked = desk.requests("REGISTER", TCP)[0]
+    flow = desk.flow_to(TCP)
+    desk.run(waits_s)
+    desk.say(flow, next(iter(granting(120)(asked))))
+    bindings = desk.phone.snapshot(desk.now).lines[0].bindings
+    left = [round(held.expires_at - desk.now) for held in bindings]
+    assert left == ([left_s] if left_s else [])
+
+
 # --- flows ---
 
 

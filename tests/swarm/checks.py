@@ -27,13 +27,14 @@ from evertone.phone.snapshot import LineSnapshot
 from evertone.sip.message import Request
 from tests.swarm.plan import DNS, PHONE, TROUBLE_S, USERS, Plan, make_plan
 from tests.swarm.play import CALLEE_ADDRESS, PHONE_ADDRESS, REALM, Play
-from tests.swarm.reading import Bound, messages_of, registered_spans
+from tests.swarm.reading import Bound, aor_of, messages_of, registered_spans
 
 __all__ = ["judge", "judge_calls", "run"]
 
 _NEGATIVE_S = 31.0  # D11: how long a failed question may count
 _STALE_WAIT_S = 1.8  # D16
 _MOMENT_S = 2.0
+_AT_ONCE_S = 1.0
 _IDLE_TIMERS = frozenset({"engine", "bindings", "ping", "pong", "transactions", "locator"})
 
 
@@ -214,10 +215,9 @@ def _calls_at_once(play: Play) -> Iterator[str]:
         play.world.run_for(25.0)
         settled, _, code, reason = _fate(play.world.record, call)
         at = play.dialled[call][0]
-        allowed_s = 1.0 + 2 * line.nat_udp_update_enable * 0
         if settled is None:
             yield f"line {line.line}: {call} of {at:.3f} s came to nothing: {code} {reason}"
-        elif settled - at > allowed_s:
+        elif settled - at > _AT_ONCE_S:
             yield f"line {line.line}: {call} of {at:.3f} s rang after {settled - at:.3f} s"
 
 
@@ -258,7 +258,7 @@ def _unregistered_requests(plan: Plan, record: Record) -> Iterator[str]:
         if line is None or path is None or message.to.tag or message.via.branch in seen:
             continue  # in a dialog, or sent again
         seen.add(message.via.branch)
-        if path.register_on_enable and not bound.stands(line.user, said.peer, said.at):
+        if path.register_on_enable and not bound.stands(aor_of(message), said.peer, said.at):
             yield f"INVITE to {said.peer} at {said.at:.3f} s without a registration there (B9)"
 
 

@@ -9,7 +9,7 @@ from evertone.errors import SipParseError
 from evertone.lab.record import Packet, Record
 from evertone.sip.message import Request, Response, parse
 
-__all__ = ["Bound", "Said", "messages_of", "registered_spans"]
+__all__ = ["Bound", "Said", "aor_of", "messages_of", "registered_spans"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,20 @@ def _is_sip(packet: Packet) -> bool:
 
 @dataclass(slots=True)
 class Bound:
-    """What the wire shows of one user's registrations: until when, by the peer they went to."""
+    """What the wire shows of registrations: until when, by address of record and by the peer
+    that the REGISTER went to."""
 
     until: dict[tuple[str, str], float]
 
-    def stands(self, user: str, peer: str, now: float) -> bool:
-        """True if a REGISTER of ``user`` to ``peer`` was granted and has not run out."""
-        return self.until.get((user, peer), 0.0) > now
+    def stands(self, aor: str, peer: str, now: float) -> bool:
+        """True if a REGISTER of ``aor`` to ``peer`` was granted and has not run out."""
+        return self.until.get((aor, peer), 0.0) > now
+
+
+def aor_of(message: Request | Response) -> str:
+    """Who sends: the From without its tag."""
+    uri = message.from_.uri
+    return f"{uri.user}@{uri.host}"
 
 
 def registered_spans(bound: Bound, said: Said, asked: dict[str, int]) -> None:
@@ -56,13 +63,13 @@ def registered_spans(bound: Bound, said: Said, asked: dict[str, int]) -> None:
     A removal counts from the moment that it is sent: from then on nothing may lean on it.
     """
     message = said.message
-    user = message.from_.uri.user
+    aor = aor_of(message)
     if isinstance(message, Request):
         expires = message.expires
         if expires is None and message.contacts:
             expires = message.contacts[0].expires_s
         asked[message.via.branch] = -1 if expires is None else expires
         if expires == 0:
-            bound.until.pop((user, said.peer), None)
+            bound.until.pop((aor, said.peer), None)
     elif 200 <= message.status < 300 and asked.get(message.via.branch, 0) > 0:
-        bound.until[user, said.peer] = said.at + asked[message.via.branch]
+        bound.until[aor, said.peer] = said.at + asked[message.via.branch]

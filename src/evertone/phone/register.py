@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from evertone.model import Outcome, OutcomeKind
 from evertone.phone.attempt import AttemptJob
 from evertone.phone.exchange import Exchange, Leg
@@ -47,11 +49,15 @@ class RegisterJob(AttemptJob):
 
     def succeeded(self, leg: Leg, response: Response, now: float) -> int:
         """Note the binding, or that it is gone."""
+        return self._bound(leg, response, now, 0)
+
+    def _bound(self, leg: Leg, response: Response, now: float, waited_s: int) -> int:
+        """The seconds left of what was granted ``waited_s`` seconds ago."""
         server, target = self.attempt.registrar, self.attempt.hop.target
         if self.removes:
             self.line.binding_removed(server, target, now)
             return 0
-        granted = granted_s(response, self.contact, self._asked_s())
+        granted = granted_s(response, self.contact, self._asked_s()) - waited_s
         if granted <= 0:
             self.line.binding_removed(server, target, now)
             return 0
@@ -80,7 +86,9 @@ class RegisterJob(AttemptJob):
 
     def late(self, leg: Leg, response: Response, now: float) -> None:
         """A11: a 2xx to a REGISTER that was given up is a binding all the same."""
-        granted = self.succeeded(leg, response, now)
+        # the registrar counts from the REGISTER, not from an answer that took minutes (a stream)
+        waited_s = math.ceil(now - leg.exchange.began)
+        granted = self._bound(leg, response, now, waited_s)
         if not self.removes:
             self.line.tell(Late(self.attempt, granted), now)
             self.line.subscriptions.registered(now)
