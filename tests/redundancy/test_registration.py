@@ -332,3 +332,29 @@ def test_spare_static_hops_come_when_all_that_dns_gave_have_failed() -> None:
     bench.request("INVITE")
     bench.run(20)
     assert bench.sent("INVITE") == [(10.0, "INVITE", 1)]  # that request's list only
+
+
+@pytest.mark.rule("R9", "B9")
+def test_no_two_registers_are_under_way_to_one_target() -> None:
+    """RFC 3261 §10.2: whoever wants the same binding waits for the one that asks for it."""
+    server = ServerSettings(
+        address="pbx.example", transport_type=1, failback_mode=3, register_on_enable=1
+    )
+    two = tuple(
+        replace(hop, target=target(n, Transport.TCP))
+        for n, hop in zip((1, 2), hops(S1, 1, 2), strict=True)
+    )
+    bench = Bench(line(server), {S1: two})
+    bench.start()
+    bench.run(10)
+    bench.set(t1=REFUSED)
+    bench.rtt_s = 1.0
+    call = bench.request("INVITE")  # fails at 1, registers with 2 before it goes there
+    bench.run(10.5)
+    bench.give(
+        io.FlowLost(target(1, Transport.TCP))
+    )  # made anew: refused at 1 at 11.5, then it comes to 2
+    bench.run(20)
+    assert [s for s in bench.sent("REGISTER") if s[2] == 2] == [(11.0, "REGISTER", 2)]
+    assert bench.completed[call][1].ok
+    assert bench.engine.snapshot().registrations[0].state == "registered"

@@ -114,7 +114,8 @@ class Engine:
         state = self._state
         state.stopping = True
         state.timers.clear()
-        for walk in list(self._walker.walks.values()):
+        # what waits for a REGISTER goes before that, or it would send its own
+        for walk in sorted(self._walker.walks.values(), key=lambda w: w.method == "REGISTER"):
             if walk.method != "BYE":  # the peer of a call just hung up must hear of it (C4)
                 self._walker.withdraw(walk, now)
         for registration in state.registrations.values():
@@ -163,6 +164,7 @@ class Engine:
             someone_waits=event.someone_waits,
         )
         if event.at is not None:
+            walk.paths = self._homing.dialog_paths(walk.registrar, walk.paths, event.at)
             hops = self._homing.dialog_order(walk.registrar, walk.group, event.at)
             walk.queue = deque(
                 hop
@@ -189,14 +191,12 @@ class Engine:
             self._homing.idle(now)
 
     def _flow_lost(self, event: io.FlowLost, now: float) -> None:
-        """R9: the same target first, on a new connection."""
+        """R9: every registration that the flow carried."""
         if not event.target.transport.reliable:
             return
         for registration in self._state.registrations.values():
             if registration.stands_at(event.target, now):
-                self._registering.register(
-                    registration.registrar, Reason.RETRY, Rule.R9, now, first=event.target
-                )
+                self._registering.flow_lost(registration.registrar, event.target, now)
 
     def _late(self, event: io.Late, now: float) -> None:
         self._registering.late(event.attempt, event.expires_s, now)
@@ -249,10 +249,12 @@ class Engine:
         """B9 with register_on_enable 1; in successive mode F3 and C5."""
         state = self._state
         registration = state.registrations[walk.registrar]
+        if state.fallback is FallbackType.SUCCESSIVE and (
+            state.on != walk.registrar or registration.binding(now) is None
+        ):
+            return True
         if state.hop_list(walk.registrar, hop.group).path.register_on_enable:
             return not registration.stands_at(hop.target, now)
-        if state.fallback is FallbackType.SUCCESSIVE:
-            return registration.binding(now) is None or state.on != walk.registrar
         return False
 
     def may_wait(self, walk: Walk, now: float) -> bool:
@@ -270,7 +272,7 @@ class Engine:
 
     def hop_failed(self, walk: Walk, hop: Hop, outcome: Outcome, now: float) -> None:
         """A try home that failed: the time runs anew (B6)."""
-        if walk.purpose is not Purpose.HOME and not walk.trying_home:
+        if walk.purpose is not Purpose.HOME and not (walk.trying_home and hop.index == 0):
             return
         walk.trying_home = False
         lst = self._state.hop_list(walk.registrar, hop.group)
@@ -280,9 +282,11 @@ class Engine:
         """A whole list did not serve: what that means for the line (F1, F8)."""
         if walk.purpose in _ONE_HOP or row.move is Move.NEXT_PATH:
             return
+        if walk.rule is Rule.P2:
+            return  # the other proxy serves: nothing is said of the server
         registrar = walk.registrar
-        if walk.purpose is Purpose.IN_DIALOG and not self._listed(walk):
-            return  # a next hop of the dialog's own says nothing of the server's list
+        if walk.purpose is Purpose.IN_DIALOG and not self._whole_list_failed(walk):
+            return  # a next hop of the dialog's own, or what B10 left of the list
         self._serving.down(registrar, walk.hop, str(walk.last_outcome or ""), now)
         if walk.method == "REGISTER":
             return
@@ -291,9 +295,10 @@ class Engine:
             self._serving.recompute(walk.hop, now)
             self._registering.register(registrar, Reason.PROBE, down.rule, now)
 
-    def _listed(self, walk: Walk) -> bool:
+    def _whole_list_failed(self, walk: Walk) -> bool:
+        """F8."""
         lst = self._state.lists.get((walk.registrar, walk.group))
-        return lst is not None and walk.hop is not None and lst.hop_of(walk.hop.target) is not None
+        return lst is not None and all((walk.registrar, h.target) in walk.failed for h in lst.hops)
 
     def ended(self, walk: Walk, outcome: Outcome, step: Step, now: float) -> None:
         """A walk is over."""

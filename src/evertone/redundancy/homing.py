@@ -152,6 +152,17 @@ class Homing:
             return [home, *(hop for hop in lst.order() if hop is not home)]
         return lst.order(walk.first, stay=lst.away and not self._settling.settled(lst, now))
 
+    def dialog_paths(
+        self, registrar: int, paths: tuple[Group, ...], at: Target
+    ) -> tuple[Group, ...]:
+        """C2: the proxy whose list has the dialog's next hop first. A next hop that is in none
+        has no other way."""
+        for path in paths:
+            lst = self._state.lists.get((registrar, path))
+            if lst is not None and lst.hop_of(at) is not None:
+                return (path, *(other for other in paths if other is not path))
+        return paths[:1]
+
     def dialog_order(self, registrar: int, group: Group, at: Target) -> list[Hop]:
         """C2: the dialog's own next hop, then the other targets of its list."""
         lst = self._state.lists.get((registrar, group))

@@ -80,7 +80,10 @@ class Registering:
         F5 say. Harmless while such a registration is under way."""
         if self._state.stopping or self.under_way(registrar):
             return
-        walk = self._new_walk(self._serving.register_registrars(registrar), reason, rule)
+        registrars = self._serving.register_registrars(registrar, after_failure=rule is Rule.R6)
+        if not registrars:
+            return
+        walk = self._new_walk(registrars, reason, rule)
         walk.first = first
         self._begin(walk, now)
 
@@ -91,6 +94,12 @@ class Registering:
         walk = self._new_walk((key.registrar,), Reason.REFRESH, Rule.R3)
         walk.refresh = True
         self._begin(walk, now)
+
+    def flow_lost(self, registrar: int, target: Target, now: float) -> None:
+        """R9: the same target first, on a new connection; after a try home that is under way."""
+        if self.under_way(registrar):
+            self._state.timers.cancel(TimerKey(TimerKind.REFRESH, registrar))
+        self.register(registrar, Reason.RETRY, Rule.R9, now, first=target)
 
     def retry_due(self, key: TimerKey, now: float) -> None:
         """R6: once more."""
@@ -218,7 +227,7 @@ class Registering:
         state, hop, registrar = self._state, attempt.hop, attempt.registrar
         shared = not state.hop_list(registrar, hop.group).path.register_on_enable
         registration = state.registrations[registrar]
-        left, stood_on = registration.newest, state.on
+        left, stood_on, served = registration.newest, state.on, state.serving
         new = registration.record(hop, expires_s, now, shared=shared)
         self._overtake_removals(registrar, hop.target)
         registration.be(RegState.REGISTERED, now, attempt.reason.value)
@@ -242,7 +251,7 @@ class Registering:
                 self.stop(other, now)  # its answer would take the line back
         self._homing.leave_unused()
         self._watch_what_was_left(now)
-        if self._subscriptions_move(registrar, hop, left, stood_on):
+        if self._subscriptions_move(registrar, hop, left, served):
             state.out.append(Resubscribe(registrar, hop))
         self.leave_fallback(now)
 
@@ -264,11 +273,12 @@ class Registering:
             self._settling.watch(state.hop_list(state.serving, Group.PROXY1), now)
 
     def _subscriptions_move(
-        self, registrar: int, hop: Hop, left: Target | None, stood_on: int | None
+        self, registrar: int, hop: Hop, left: Target | None, served: int
     ) -> bool:
-        """B11: the registration moved to another address; F7: the line to another server."""
+        """B11: the registration moved to another address; F7: the line to another server, be it
+        that it stood on none meanwhile (F2)."""
         state = self._state
-        if state.fallback is FallbackType.SUCCESSIVE and stood_on not in (None, registrar):
+        if state.fallback is FallbackType.SUCCESSIVE and served != registrar:
             return True
         lst = state.hop_list(registrar, hop.group)
         return (
@@ -465,7 +475,7 @@ class Registering:
         """R6: again after the interval."""
         state = self._state
         registration = state.registrations[registrar]
+        registration.failures += 1
         draw = state.rng.random() if state.settings.reg_failed_retry_min_time > 0 else 0.0
         wait = retry_delay_s(state.settings, registration.failures, draw)
-        registration.failures += 1
         state.timers.set(TimerKey(TimerKind.RETRY, registrar), now + wait)

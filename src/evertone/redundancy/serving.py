@@ -38,14 +38,18 @@ class Serving:
             begin = state.serving
         return (begin, *(r for r in configured if r != begin))
 
-    def register_registrars(self, registrar: int) -> tuple[int, ...]:
-        """The servers that a registration may try (F2, F5). ``registrar`` as for concurrent."""
+    def register_registrars(self, registrar: int, *, after_failure: bool) -> tuple[int, ...]:
+        """The servers that a registration may try; none for a server that the line has left.
+
+        Only what comes ``after_failure`` of the fallback server begins at the working one (F5);
+        a new connection or a changed list (R9, B8) is no reason to leave it.
+        """
         state = self._state
         if state.fallback is not FallbackType.SUCCESSIVE:
             return (registrar,)
-        if state.on == WORKING:
-            return (WORKING,)
-        return (WORKING, FALLBACK)
+        if state.on is None or (state.on == FALLBACK and after_failure):
+            return (WORKING, FALLBACK)
+        return (registrar,) if registrar == state.on else ()
 
     def registered(self, registrar: int, hop: Hop, now: float) -> None:
         """A 2xx to REGISTER: the line moves where its redundancy type says (F1-F4, P2)."""

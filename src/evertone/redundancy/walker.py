@@ -33,6 +33,7 @@ from evertone.schedule import send_times
 __all__ = ["Host", "Walker"]
 
 _NO_TARGET = Outcome(OutcomeKind.UNAVAILABLE, cause=Cause.UNREACHABLE, text="no target to try")
+_BINDING_PURPOSES = frozenset({Purpose.REGISTER, Purpose.HOME, Purpose.PROBE})
 _FULL_TIME_PURPOSES = frozenset({Purpose.REGISTER, Purpose.REQUEST, Purpose.IN_DIALOG})  # S3
 
 
@@ -165,7 +166,7 @@ class Walker:
                 self._host.registered(walk, attempt, expires_s, now)
             self._end(walk, outcome, judged.step, now)
         for joiner in joiners:
-            self._joined_over(joiner, outcome, now)
+            self._joined_over(joiner, outcome, judged.step, now)
 
     def cancel(self, request: int, now: float) -> None:
         """Nobody wants the request any more (A13). A REGISTER made for it runs to its end."""
@@ -228,17 +229,16 @@ class Walker:
 
     def _try(self, walk: Walk, hop: Hop, now: float) -> None:
         walk.hop = hop
-        if walk.purpose is Purpose.REQUEST and self._host.must_register(walk, hop, now):
+        first = walk.purpose is Purpose.REQUEST and self._host.must_register(walk, hop, now)
+        if first or walk.purpose in _BINDING_PURPOSES:
+            # RFC 3261 §10.2: no REGISTER while another one to the same place is under way
             in_flight = self._register_in_flight(walk.registrar, hop.target)
             if in_flight is not None:
                 walk.stage = Stage.JOINED
                 self._joiners.setdefault(in_flight, []).append(walk)
                 return
-            walk.stage = Stage.REGISTERING
-            self._send(walk, hop, "REGISTER", now)
-            return
-        walk.stage = Stage.TRYING
-        self._send(walk, hop, walk.method, now)
+        walk.stage = Stage.REGISTERING if first else Stage.TRYING
+        self._send(walk, hop, "REGISTER" if first else walk.method, now)
 
     def _register_in_flight(self, registrar: int, target: Target) -> int | None:
         for attempt_id, walk in self._attempts.items():
@@ -303,7 +303,7 @@ class Walker:
 
     def _judge(self, walk: Walk, attempt: Attempt, outcome: Outcome) -> Verdict:
         ask = Ask.REGISTER if attempt.method == "REGISTER" else Ask.REQUEST
-        return verdict(
+        row = verdict(
             ask,
             outcome.kind,
             outcome.code,
@@ -311,6 +311,9 @@ class Walker:
             via_proxy=attempt.hop.group.is_proxy,
             alerted=outcome.alerted,
         )
+        if walk.trying_home and attempt.hop.index == 0 and row.step is Step.RESULT:
+            return Verdict(Step.NEXT, Rule.B3, row.alive)  # the refresh still has its own target
+        return row
 
     def _mark(self, target: Target, outcome: Outcome, judged: Verdict, now: float) -> None:
         if judged.alive:
@@ -343,16 +346,18 @@ class Walker:
         else:
             self._hop_failed(walk, attempt, outcome, judged, now)
 
-    def _joined_over(self, walk: Walk, outcome: Outcome, now: float) -> None:
+    def _joined_over(self, walk: Walk, outcome: Outcome, step: Step, now: float) -> None:
         """The REGISTER that this walk had waited for is over."""
         if self.walks.get(walk.request) is not walk or walk.hop is None:
             return
-        if outcome.ok:
-            self._try(walk, walk.hop, now)
-            return
-        walk.failed[walk.registrar, walk.hop.target] = outcome
         walk.last_outcome = outcome
-        self._advance(walk, now)
+        if walk.ask is Ask.REGISTER and step is not Step.NEXT:  # it was what this one wanted
+            self._end(walk, outcome, step, now)
+        elif step is Step.DONE:
+            self._try(walk, walk.hop, now)
+        else:
+            walk.failed[walk.registrar, walk.hop.target] = outcome
+            self._advance(walk, now)
 
     def _hop_failed(
         self, walk: Walk, attempt: Attempt, outcome: Outcome, judged: Verdict, now: float
