@@ -1,0 +1,307 @@
+"""What was seen, held against what was foretold: every difference in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from evertone.events import CallChanged, FailedOver, FellBack
+from evertone.model import Transport
+from evertone.schedule import SipTimers, send_times
+from tests.matrix.cells import (
+    ADDRESSES,
+    EDGE,
+    FAULT_S,
+    RECOVERY_S,
+    RETRY_AFTER_S,
+    WITNESS_S,
+    Cell,
+    Request,
+    Topology,
+    lists_of,
+    struck_by,
+)
+from tests.matrix.oracle import MOMENT_S, Expected, Prediction
+from tests.matrix.play import Ask, Seen
+
+__all__ = ["judge"]
+
+TIMERS = SipTimers()
+_ALL_RESENDS = 10
+_RESENDS = 3
+_SAME_S = 0.0005
+_HOME_SPACING_S = 30.0
+_SCHEDULED = frozenset({"REGISTER", "INVITE", "BYE"})
+_OUTSIDE = frozenset({"INVITE", "SUBSCRIBE"})
+_ANSWERS = frozenset({"ACK", "CANCEL"})
+
+
+def judge(seen: Seen, foretold: Prediction) -> list[str]:
+    """What was not as foretold; nothing if all was."""
+    found: list[str] = []
+    for claim in _CLAIMS:
+        found += claim(seen, foretold)
+    return found
+
+
+# --- (a), (b): who served the request, and when ---------------------------------------------------
+
+
+def _request(seen: Seen, foretold: Prediction) -> Iterator[str]:
+    expected = foretold.request
+    if seen.cell.request is Request.INVITE:
+        yield from _call("the call", seen, seen.request_call, expected)
+    elif seen.cell.request is Request.BYE:
+        yield from _bye(seen, expected)
+    elif seen.cell.request is Request.REGISTER:
+        yield from _register(seen, expected)
+
+
+def _register(seen: Seen, expected: Expected) -> Iterator[str]:
+    served = [(at, host) for at, host in _serving(seen) if at >= FAULT_S]
+    good = [(at, host) for at, host in served if host in expected.by]
+    early = [(at, host) for at, host in served if at < WITNESS_S]
+    if not expected.by and early:
+        yield f"registered at {early[0][1]} at {early[0][0]:.3f} s: nobody should grant it"
+    if expected.by and not any(at <= expected.latest_s for at, _ in good):
+        when = f"{good[0][1]} at {good[0][0]:.3f} s" if good else f"none of {served[:4]}"
+        yield (
+            f"registered at {_names(expected)} by {expected.latest_s:.3f} s was foretold"
+            f" {_rules(expected)}, it was {when}"
+        )
+
+
+def _serving(seen: Seen) -> list[tuple[float, str]]:
+    """When which host began or went on to serve the line.
+
+    In concurrent mode the line is registered with the fallback server all the time: there it is
+    the event of the fallback that tells.
+    """
+    cell = seen.cell
+    hosts = {host for hosts in lists_of(cell.topology) for host in hosts}
+    always = cell.topology in (Topology.CONCURRENT, Topology.INSIDE_CONCURRENT)
+    found = [
+        (ask.answered_at, host)
+        for host in hosts
+        if not (always and host == "fallback")
+        for ask in seen.registers(host, 0.0)
+    ]
+    if always:
+        found += [(event.at, "fallback") for event in seen.of_caller(FellBack)]
+    return sorted(found)
+
+
+def _call(what: str, seen: Seen, call: str, expected: Expected) -> Iterator[str]:
+    states = seen.states(call)
+    begun = states["calling"].at
+    up = states.get("established")
+    end = states.get("ended")
+    asks = _invites(seen, begun)
+    first = asks[0].host if asks else "nobody"
+    if expected.first and first not in expected.first:
+        yield f"{what} went to {first} first, to {'/'.join(sorted(expected.first))} was foretold"
+    if not expected.by:
+        if up is not None:
+            yield f"{what} stood at {up.at:.3f} s: it should fail {_rules(expected)}"
+        elif end is None or end.at > expected.latest_s:
+            when = f"{end.at:.3f} s" if end else "not at all"
+            yield f"{what} ended {when}, by {expected.latest_s:.3f} s was foretold"
+        return
+    if up is None or up.at > expected.latest_s:
+        when = f"at {up.at:.3f} s" if up else f"never ({end.reason if end else 'it goes on'})"
+        yield f"{what} stood {when}, by {expected.latest_s:.3f} s was foretold {_rules(expected)}"
+        return
+    by = {ask.host for ask in asks if ask.status == 200}
+    if not by & expected.by:
+        yield f"{what} was served by {by or 'nobody'}, {_names(expected)} was foretold"
+
+
+def _invites(seen: Seen, begun: float) -> list[Ask]:
+    """The INVITEs of the call that began then, in order."""
+    later = [a for a in seen.asks if a.method == "INVITE" and a.sends[0] >= begun]
+    return [ask for ask in later if ask.call_id == later[0].call_id]
+
+
+def _bye(seen: Seen, expected: Expected) -> Iterator[str]:
+    states = seen.states(seen.request_call)
+    hung_up = states["ended"].at
+    sent = [ask.sends[0] for ask in seen.asks if ask.method == "BYE"]
+    if not sent or sent[0] < hung_up:
+        yield "C4: hanging up did not end the call at once"
+    began = [m.call_id for m in seen.messages if m.method == "INVITE" and m.source == "caller"][0]
+    heard = [
+        m
+        for m in seen.messages
+        if m.method == "BYE" and not m.status and m.target == "hub" and m.call_id == began
+    ]
+    if not expected.by:
+        if heard and heard[0].at < RECOVERY_S:
+            yield f"the callee heard the BYE from {heard[0].source}: nobody could bring it"
+        return
+    if not heard or heard[0].at > expected.latest_s or heard[0].source not in expected.by:
+        when = f"{heard[0].source} at {heard[0].at:.3f} s" if heard else "nobody"
+        yield (
+            f"the callee heard the BYE from {when}; {_names(expected)} by"
+            f" {expected.latest_s:.3f} s was foretold {_rules(expected)}"
+        )
+
+
+def _witness(seen: Seen, foretold: Prediction) -> Iterator[str]:
+    yield from _call("the call late in the outage", seen, seen.witness_call, foretold.witness)
+
+
+# --- (c): home ------------------------------------------------------------------------------------
+
+
+def _home(seen: Seen, foretold: Prediction) -> Iterator[str]:
+    home, latest = foretold.home, foretold.home_latest_s
+    granted = seen.registers(home, RECOVERY_S)
+    rules = ", ".join(rule.id for rule in foretold.home_rules)
+    if not granted or granted[0].answered_at > latest:
+        when = f"at {granted[0].answered_at:.3f} s" if granted else "never"
+        yield f"home at {home} {when}, by {latest:.3f} s was foretold [{rules}]"
+    states = seen.states(seen.final_call)
+    up = states.get("established")
+    asks = _invites(seen, states["calling"].at)
+    hosts = [ask.host for ask in asks]
+    if hosts != [home] or up is None or up.at - seen.final_at > MOMENT_S:
+        yield f"the call after the return went to {hosts}, to {home} alone was foretold [{rules}]"
+
+
+# --- (d): never -----------------------------------------------------------------------------------
+
+
+def _listed_hosts(seen: Seen, foretold: Prediction) -> Iterator[str]:
+    hosts = {host for hosts in lists_of(seen.cell.topology) for host in hosts}
+    port, kind = seen.cell.transport.default_port, seen.cell.transport.value
+    allowed = {(kind, ADDRESSES[host], port) for host in hosts}
+    for packet in seen.record.packets:
+        if packet.source[0] == ADDRESSES["caller"] and packet.kind != "DNS":
+            to = (packet.kind, *packet.target)
+            if to not in allowed:
+                yield f"sent to {to}, which is none of its servers"
+                return
+
+
+def _schedule(seen: Seen, foretold: Prediction) -> Iterator[str]:
+    """S1-S4: how often a request is sent, and when."""
+    for ask in seen.asks:
+        if ask.method not in _SCHEDULED:
+            continue
+        patient = (ask.method, ask.host) in foretold.never.patient
+        resends = 0 if ask.reliable else (_ALL_RESENDS if patient else _RESENDS)
+        allowed = send_times(ask.method, resends, TIMERS)
+        offsets = [at - ask.sends[0] for at in ask.sends]
+        same = all(abs(a - b) < _SAME_S for a, b in zip(offsets, allowed, strict=False))
+        if len(offsets) > len(allowed) or not same:
+            text = ", ".join(f"{x:.3f}" for x in offsets)
+            yield f"{ask.method} to {ask.host} of {ask.sends[0]:.3f} s was sent at {text} [S1]"
+
+
+def _one_ring(seen: Seen, foretold: Prediction) -> Iterator[str]:
+    """F6, A8: one call rings one callee once."""
+    rings: dict[str, set[str]] = {}
+    for message in seen.messages:
+        rings_or_talks = message.method == "INVITE" and 101 <= message.status < 300
+        if message.source in ("callee", "friend") and rings_or_talks:
+            rings.setdefault(message.call_id, set()).add(message.branch)
+    for call_id, branches in rings.items():
+        if len(branches) > 1:
+            yield f"the call {call_id} rang {len(branches)} times [F6]"
+
+
+def _peace(seen: Seen, foretold: Prediction) -> Iterator[str]:
+    """A2: who said Retry-After is passed over."""
+    for host in foretold.never.peaceful:
+        until = 0.0
+        for ask in (a for a in seen.asks if a.host == host and a.method not in _ANSWERS):
+            if ask.sends[0] < until - MOMENT_S:
+                yield f"{ask.method} to {host} at {ask.sends[0]:.3f} s, before {until:.3f} s [A2]"
+            if ask.status == 503:
+                until = max(until, ask.answered_at + RETRY_AFTER_S)
+
+
+def _steady(seen: Seen, foretold: Prediction) -> Iterator[str]:
+    """B2-B6: once left, a primary gets tries home only, in time and 30 s apart, until one is
+    granted, and in a call none."""
+    never = foretold.never
+    for host in never.avoided:
+        others = [a for a in seen.asks if a.host != host and a.status == 200]
+        left = min(
+            (a.answered_at for a in others if a.method != "ACK" and a.answered_at > FAULT_S),
+            default=float("inf"),
+        )
+        home = min((a.answered_at for a in seen.registers(host, left)), default=float("inf"))
+        away = [a for a in seen.asks if a.host == host and left < a.sends[0] < home]
+        for ask in away:
+            if ask.method in _OUTSIDE:
+                yield f"{ask.method} to {host} at {ask.sends[0]:.3f} s, before it is home [B]"
+        tries = [a.sends[0] for a in away if a.method == "REGISTER"]
+        if tries and tries[0] < left + never.home_try_after_s:
+            yield f"a try home at {tries[0]:.3f} s, {tries[0] - left:.3f} s after the failover"
+        if any(b - a < _HOME_SPACING_S for a, b in zip(tries, tries[1:], strict=False)):
+            yield f"tries home at {tries}, less than 30 s apart [B6]"
+        if tries and tries[0] < never.not_home_before_s:
+            yield f"a try home at {tries[0]:.3f} s, in a call [B5]"
+
+
+def _no_moves(seen: Seen, foretold: Prediction) -> Iterator[str]:
+    """A server that answers in time is not left."""
+    if foretold.never.moves:
+        return
+    for event in seen.of_caller(FailedOver, FellBack):
+        yield f"{type(event).__name__} at {event.at:.3f} s: {event.reason}; none had failed"
+    struck = struck_by(seen.cell.topology)
+    for ask in seen.asks:
+        if ask.method in _OUTSIDE and ask.host != struck[0]:
+            yield f"{ask.method} to {ask.host} at {ask.sends[0]:.3f} s, though {struck[0]} serves"
+
+
+def _no_questions(seen: Seen, foretold: Prediction) -> Iterator[str]:
+    """D1: literals need no name server; P1: behind a proxy the server's name is not resolved."""
+    own = [
+        p.data
+        for p in seen.record.packets
+        if p.kind == "DNS" and p.source[0] == ADDRESSES["caller"]
+    ]
+    if own and not foretold.never.asks:
+        yield f"{len(own)} questions to name servers [D1]"
+    if seen.cell.topology is Topology.PROXIES:
+        edge = EDGE.partition(".")[0].encode()
+        if any(edge not in data for data in own):
+            yield "the registrar's own name was resolved [P1]"
+
+
+def _calls_end(seen: Seen, foretold: Prediction) -> Iterator[str]:
+    """C4: every call has ended at its user's word, none before that, but those that failed."""
+    mine = {seen.request_call, seen.witness_call, seen.final_call}
+    for event in seen.of_caller(CallChanged):
+        assert isinstance(event, CallChanged)
+        if (
+            event.call not in mine
+            and event.state == "ended"
+            and event.reason != "the user hangs up"
+        ):
+            yield f"the standing call ended at {event.at:.3f} s: {event.reason} [C4]"
+
+
+def _names(expected: Expected) -> str:
+    return "/".join(sorted(expected.by))
+
+
+def _rules(expected: Expected) -> str:
+    return f"[{', '.join(rule.id for rule in expected.rules)}]"
+
+
+_CLAIMS: tuple[Callable[[Seen, Prediction], Iterator[str]], ...] = (
+    _request,
+    _witness,
+    _home,
+    _listed_hosts,
+    _schedule,
+    _one_ring,
+    _peace,
+    _steady,
+    _no_moves,
+    _no_questions,
+    _calls_end,
+)
