@@ -236,7 +236,8 @@ class _Tally(Record):
         self.sent: Counter[str] = Counter()
         self.most = most
         self.cut = False
-        self.moved: Callable[[int], None] | None = None  # told of lines whose bindings change
+        self.moved: Callable[[int], None] | None = None  # told of lines whose bindings move
+        self._places: dict[tuple[int, int], Target | None] = {}
         self._own = frozenset(addresses)
 
     def packet(self, packet: Packet) -> None:
@@ -259,7 +260,11 @@ class _Tally(Record):
             )
         super().event(node, event)
         if self.moved is not None and isinstance(event, Registered | Refreshed | Unregistered):
-            self.moved(event.line)
+            place = event.hop.target if event.hop is not None else None
+            where = (event.line, event.server)
+            if type(event) is not Refreshed or self._places.get(where) != place:
+                self.moved(event.line)
+            self._places[where] = place
 
 
 @dataclass(slots=True)

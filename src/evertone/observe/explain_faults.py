@@ -1,0 +1,271 @@
+"""What can go wrong for one line, as rows, and the rehearsals that show what comes of each.
+
+A case is rehearsed up to three times: with an idle phone, to see for how long nobody can call
+it; again with the fault ending at the worst moment, to see when the phone is home; and with
+calls, to see how long they wait. The fault begins just after the registration: the worst moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from evertone.config.settings import LineSettings, PhoneSettings
+from evertone.events import (
+    Event,
+    FailedOver,
+    FellBack,
+    ProbeFailed,
+    ResolveFailed,
+    TargetFailed,
+)
+from evertone.lab.rehearsal import CallPlan, Rehearsal, rehearse
+from evertone.lab.rehearsal_site import Host, Route, Site, hop_lists, survey
+from evertone.lab.rehearsal_time import time_text
+from evertone.lab.zones import Zone, literal
+
+__all__ = ["CASES", "Case", "Scene", "Stage", "cases_of"]
+
+PATIENCE_S = 120.0
+"""So long a caller waits before he gives up."""
+_CALLS = 6
+_MARGIN_S = 900.0
+_LEAST_OUTAGE_S = 1800.0
+MOST_OUTAGE_S = 86_400.0
+_SETTLED_S = 10.0  # a phone has registered by then
+_INCOMING = 6  # calls to the phone in an outage, beside those after each change
+_JUST_MISSED_S = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One line alone in a lab that fits it."""
+
+    settings: PhoneSettings = field(repr=False)
+    line: LineSettings
+    site: Site
+    seed: int
+
+    @classmethod
+    def of(cls, settings: PhoneSettings, line: LineSettings, zone: Zone, seed: int) -> Scene:
+        """``settings`` with no line but ``line``; ``zone`` holds the DNS records."""
+        alone = PhoneSettings(
+            lines=(line,),
+            model=settings.model,
+            firmware=settings.firmware,
+            timers=settings.timers,
+            listen_port=settings.listen_port,
+            reg_surge_prevention=settings.reg_surge_prevention,
+            dns=settings.dns,
+            security=settings.security,
+        )
+        return cls(alone, line, survey(alone, zone, seed), seed)
+
+    @property
+    def first(self) -> Route:
+        """The way that the line prefers."""
+        return self.site.routes[0]
+
+    @property
+    def asks_dns(self) -> bool:
+        """True if the phone has names to look up."""
+        return any(literal(address) is None for _, address in self._paths())
+
+    def _paths(self) -> Iterator[tuple[Route, str]]:
+        for route in self.site.routes:
+            yield route, self.line.path(route.group, route.registrar).address
+
+    @property
+    def expires_s(self) -> float:
+        """The longest registration."""
+        return float(max(self.line.server(y).expires for y in self.line.registrars()))
+
+    @property
+    def homing_s(self) -> float:
+        """The longest time between two tries home that the settings ask for."""
+        line = self.line
+        waits = [float(max(line.reg_fail_retry_interval, line.reg_failed_retry_max_time))]
+        for route, _ in self._paths():
+            path = line.path(route.group, route.registrar)
+            by_mode = {1: self._ttl_s(), 2: self.expires_s, 3: float(path.failback_timeout)}
+            waits.append(by_mode.get(path.failback_mode, 0.0))
+        if line.successive and len(line.registrars()) == 2:
+            waits.append(line.fallback_timeout)
+        if len(line.proxies()) == 2:
+            waits.append(line.outbound_proxy_fallback_interval)
+        return max(waits) + line.settle + line.spread
+
+    def _ttl_s(self) -> float:
+        ttls = [h.ttl_s for hops in hop_lists(self.site).values() for h in hops]
+        return max((ttl for ttl in ttls if ttl < float("inf")), default=0.0)
+
+    @property
+    def stale_s(self) -> float:
+        """How long the phone can do without DNS."""
+        dns = self.settings.dns
+        return self._ttl_s() + (dns.last_cache_expired if dns.last_cache_expired_enable else 0)
+
+
+_Struck = Callable[[Scene], tuple[Host, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One row: who is struck (nobody: the case does not arise), and how.
+
+    ``title`` and ``what`` are for tables and sentences; ``{}`` stands for those struck.
+    """
+
+    key: str
+    title: str
+    what: str
+    verb: str
+    struck: _Struck
+    calls_every_s: float = 150.0
+    of_dns: bool = False
+
+
+def _primary(scene: Scene) -> tuple[Host, ...]:
+    return scene.first.path[:1]
+
+
+def _first_list(scene: Scene) -> tuple[Host, ...]:
+    return scene.first.path
+
+
+def _behind(scene: Scene) -> tuple[Host, ...]:
+    """Server 1 where a proxy that is another machine leads to it."""
+    apart = not {h.address for h in scene.first.path} & {h.address for h in scene.first.registrars}
+    return scene.first.registrars if apart else ()
+
+
+def _dns(scene: Scene) -> tuple[Host, ...]:
+    return tuple(h for h in scene.site.hosts if h.role == "dns") if scene.asks_dns else ()
+
+
+def _all(scene: Scene) -> tuple[Host, ...]:
+    return tuple(h for h in scene.site.hosts if h.role != "dns")
+
+
+CASES: tuple[Case, ...] = (
+    Case("primary-silent", "{} is silent", "{} falls silent", "silence", _primary),
+    Case("primary-refuses", "{} refuses", "{} closes its ports", "refuse", _primary),
+    Case("primary-503", "{} answers 503", "{} says that it cannot serve (503)", "503", _primary),
+    Case("list-silent", "all of {} silent", "all of {} fall silent", "silence", _first_list),
+    Case("server-silent", "behind it {} silent", "{} behind it fall silent", "silence", _behind),
+    Case("dns-silent", "DNS is silent", "DNS does not answer", "silence", _dns, 900.0, True),
+    Case("all-silent", "everything is silent", "no server answers", "silence", _all),
+)
+"""In the order in which people ask."""
+
+
+def cases_of(scene: Scene) -> list[Case]:
+    """The cases that arise, none of them twice under two names."""
+    seen: set[tuple[str, frozenset[str]]] = set()
+    found = []
+    for case in CASES:
+        same = (case.verb, frozenset(host.address for host in case.struck(scene)))
+        if same[1] and same not in seen:
+            seen.add(same)
+            found.append(case)
+    return found
+
+
+class Stage:
+    """Plays the cases of one scene, each play once; no longer than ``before``, the stage that it
+    is to be compared with."""
+
+    def __init__(self, scene: Scene, before: Stage | None = None) -> None:
+        self.scene = scene
+        self._before = before
+        self.begin_s = _SETTLED_S + scene.settings.reg_surge_prevention
+        self._idle: dict[str, Rehearsal] = {}
+
+    # --- how long to play -------------------------------------------------------------------
+
+    def outage_s(self, case: Case) -> float:
+        """Long enough for a registration to run out, and for two tries home after that."""
+        scene = self.scene
+        needed = scene.expires_s + 2 * scene.homing_s + _MARGIN_S
+        if case.of_dns:
+            needed += scene.stale_s
+        most_s = MOST_OUTAGE_S if self._before is None else self._before.outage_s(case)
+        return min(max(needed, _LEAST_OUTAGE_S), most_s)
+
+    # --- the plays --------------------------------------------------------------------------
+
+    def idle(self, case: Case) -> Rehearsal:
+        """The fault strikes a phone that nobody uses, and does not end."""
+        if case.key not in self._idle:
+            outage_s = self.outage_s(case)
+            self._idle[case.key] = rehearse(
+                self.scene.settings,
+                site=self.scene.site,
+                faults=self._faults(case, self.begin_s, None),
+                for_s=self.begin_s + outage_s,
+                seed=self.scene.seed,
+                incoming_every_s=outage_s / _INCOMING,
+            )
+        return self._idle[case.key]
+
+    def mended(self, case: Case) -> tuple[Rehearsal, float]:
+        """As :meth:`idle`, but the fault ends at the worst moment, which is given too."""
+        end_s = self._worst_end_s(case)
+        after_s = self.outage_s(case)  # the same tries, and one more registration
+        rehearsal = rehearse(
+            self.scene.settings,
+            site=self.scene.site,
+            faults=self._faults(case, self.begin_s, end_s),
+            for_s=end_s + after_s,
+            seed=self.scene.seed,
+            incoming_every_s=(end_s + after_s) / _INCOMING,
+        )
+        return rehearsal, end_s
+
+    def calls(self, case: Case) -> Rehearsal:
+        """Calls are made: the first just after the fault has struck."""
+        every_s = case.calls_every_s
+        begin_s = every_s - 5 if every_s > self.begin_s + 5 else self.begin_s
+        return rehearse(
+            self.scene.settings,
+            site=self.scene.site,
+            faults=self._faults(case, begin_s, None),
+            calls=CallPlan(every_s, PATIENCE_S),
+            for_s=(_CALLS + 1) * every_s,
+            seed=self.scene.seed,
+        )
+
+    def _faults(self, case: Case, begin_s: float, end_s: float | None) -> list[str]:
+        end = "" if end_s is None else f"{end_s:.3f}s"
+        return [
+            f"{host.name} {case.verb} {begin_s:.3f}s..{end}" for host in case.struck(self.scene)
+        ]
+
+    def _worst_end_s(self, case: Case) -> float:
+        """Just after the move, or the failed try after it, that the longest pause follows; of a
+        phone that stays where it is, just after such a try to register."""
+        events = self.idle(case).events
+        struck = {a for host in case.struck(self.scene) for a in host.addresses}
+        moved = [event.at for event in events if isinstance(event, FailedOver | FellBack)]
+        tries = {event.at for event in events if _is_try(event, struck, of_dns=case.of_dns)}
+        turns = sorted({*moved[:1], *(at for at in tries if not moved or at > moved[0])})
+        if not turns:
+            return round(self.begin_s + self.outage_s(case) / 2, 3)
+        pauses = [(later - earlier, earlier) for earlier, later in pairwise(turns)]
+        return round(max(pauses)[1] if pauses else turns[0], 3) + _JUST_MISSED_S
+
+
+def _is_try(event: Event, struck: set[str], *, of_dns: bool) -> bool:
+    """True where a try to register at one of those struck came to nothing."""
+    if isinstance(event, ResolveFailed):
+        return of_dns
+    registers = isinstance(event, ProbeFailed) or (
+        isinstance(event, TargetFailed) and event.method == "REGISTER"
+    )
+    return registers and event.hop is not None and event.hop.target.address in struck
+
+
+def patience_text() -> str:
+    """How long a caller waits, in words."""
+    return time_text(PATIENCE_S)

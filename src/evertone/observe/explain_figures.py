@@ -1,0 +1,225 @@
+"""What the rehearsals of one case come to: waits, incoming calls lost, the way home; each figure
+with the rules that the events name as its cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from evertone.events import (
+    Event,
+    FailedBack,
+    FailedOver,
+    FellBack,
+    Refreshed,
+    Registered,
+    ServerDown,
+    TargetFailed,
+)
+from evertone.lab.rehearsal import CallEnd, CallReport, IncomingReport, Rehearsal
+from evertone.observe.explain_faults import PATIENCE_S, Case, Scene, Stage
+from evertone.rules import Rule
+
+__all__ = ["Home", "Missed", "Outcome", "Waits", "back_of", "home_of", "missed_of", "waits_of"]
+
+_AT_ONCE_S = 1.0
+_SOON_S = 0.5  # within which a call follows what made it possible
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Calls made in the outage. ``late``: how long those waited that did not ring at once, in
+    order; ``lost``: how many reached nobody while a caller waits; ``hosts`` carried the rest;
+    ``first_only``: none but the first waited or was lost."""
+
+    of: int
+    late: tuple[float, ...]
+    lost: int
+    first_only: bool
+    hosts: tuple[str, ...]
+    rules: tuple[Rule, ...]
+
+    @property
+    def worst_s(self) -> float:
+        """The longest wait in seconds; inf if a call was lost."""
+        return float("inf") if self.lost else max(self.late, default=0.0)
+
+    @property
+    def hampered(self) -> int:
+        """How many did not ring at once."""
+        return len(self.late) + self.lost
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Calls to an idle phone: lost for ``lost_s`` seconds (inf: as long as the outage, or for
+    longer than was rehearsed), from ``from_s`` after its beginning on."""
+
+    lost_s: float
+    from_s: float
+    rules: tuple[Rule, ...]
+    by: str = ""
+    """The server that lets the phone ring in the outage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The way back: ``moved`` says whether the phone had left, ``after_s`` how long after the
+    end of the fault it was home at worst (inf: not while it was watched), ``deaf_s`` how long
+    after the end of the fault nobody could call it yet."""
+
+    moved: bool
+    after_s: float
+    deaf_s: float
+    rules: tuple[Rule, ...]
+    deaf_rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All figures of one case."""
+
+    case: Case
+    struck: tuple[str, ...]
+    outage_s: float
+    waits: Waits
+    missed: Missed
+    home: Home
+
+    @classmethod
+    def of(cls, stage: Stage, case: Case) -> Outcome:
+        """Play it and see."""
+        return cls(
+            case=case,
+            struck=tuple(host.name for host in case.struck(stage.scene)),
+            outage_s=stage.outage_s(case),
+            waits=waits_of(stage, case),
+            missed=missed_of(stage, case),
+            home=home_of(stage, case),
+        )
+
+
+def _rules(events: Iterable[Event]) -> tuple[Rule, ...]:
+    return tuple(dict.fromkeys(event.rule for event in events if event.rule is not None))
+
+
+# --- calls made -------------------------------------------------------------------------------
+
+
+def waits_of(stage: Stage, case: Case) -> Waits:
+    """How long calls wait in the outage."""
+    rehearsal = stage.calls(case)
+    began = rehearsal.strikes[0].at_s
+    calls = [call for call in rehearsal.calls if call.at > began]
+    hampered = [c for c in calls if c.delayed or c.end is not CallEnd.ANSWERED]
+    return Waits(
+        of=len(calls),
+        late=tuple(c.waited_s for c in calls if c.delayed and c.waited_s is not None),
+        lost=sum(call.waited_s is None for call in calls),
+        first_only=len(calls) > 1 and hampered == calls[:1],
+        hosts=tuple(dict.fromkeys(c.host for c in calls if c.waited_s is not None and c.host)),
+        rules=_why_waited(rehearsal, stage.scene, case, calls, hampered),
+    )
+
+
+def _why_waited(
+    rehearsal: Rehearsal,
+    scene: Scene,
+    case: Case,
+    calls: Sequence[CallReport],
+    hampered: Sequence[CallReport],
+) -> tuple[Rule, ...]:
+    """What failed before the first late call rang; what moved the line, or why every call waits."""
+    if not hampered:
+        return ()
+    first = hampered[0]
+    until = first.at + (PATIENCE_S if first.waited_s is None else first.waited_s + _SOON_S)
+    within = [event for event in rehearsal.events if first.at <= event.at <= until]
+    failed = [e for e in within if isinstance(e, TargetFailed) and e.method == "INVITE"]
+    moved = [e for e in rehearsal.events if isinstance(e, FailedOver | FellBack)]
+    rules = _rules(failed[:1]) or _rules(e for e in within if isinstance(e, TargetFailed))[:1]
+    rules = rules or ((Rule.D16,) if case.of_dns else ())
+    path = scene.line.path(scene.first.group, scene.first.registrar)
+    again = _rules(e for e in moved if e.at >= first.at)[:1]
+    if len(hampered) == len(calls) and path.failback_mode == 0 and first.waited_s is not None:
+        again = () if case.of_dns else (Rule.B1,)
+    return tuple(dict.fromkeys((*rules, *again)))
+
+
+# --- calls to the phone -----------------------------------------------------------------------
+
+
+def missed_of(stage: Stage, case: Case) -> Missed:
+    """For how long an idle phone cannot be called: the longest stretch."""
+    rehearsal = stage.idle(case)
+    calls = [call for call in rehearsal.incoming if call.at >= stage.begin_s]
+    worst: tuple[float, float, float] = (0.0, 0.0, 0.0)  # how long, from, until
+    since: float | None = None
+    for call in calls:
+        if not call.host and since is None:
+            since = call.at
+        elif call.host and since is not None:
+            worst = max(worst, (call.at - since, since, call.at))
+            since = None
+    if since is not None:
+        worst = (float("inf"), since, float("inf"))
+    lost_s, from_s, until_s = worst
+    by = tuple(dict.fromkeys(call.host for call in calls if call.host and call.at >= until_s))
+    return Missed(
+        lost_s=lost_s,
+        from_s=max(0.0, from_s - calls[0].at) if lost_s else 0.0,
+        rules=_registered_at(rehearsal, until_s) if lost_s else _why_reached(stage.scene, calls),
+        by=by[0] if by else "",
+    )
+
+
+def _registered_at(rehearsal: Rehearsal, until_s: float) -> tuple[Rule, ...]:
+    """The rule of the registration that made the phone reachable."""
+    return _rules(
+        event
+        for event in rehearsal.events
+        if isinstance(event, Registered | Refreshed) and until_s - _SOON_S <= event.at <= until_s
+    )[:1]
+
+
+def _why_reached(scene: Scene, calls: Sequence[IncomingReport]) -> tuple[Rule, ...]:
+    """Why nothing was lost though a server failed: registrations shared, or with both."""
+    hosts = {scene.site.host(call.host) for call in calls if call.host}
+    home = scene.first.registrars
+    if not hosts or (home and hosts == {home[0]}):
+        return ()
+    if all(host in home for host in hosts):
+        return (Rule.B9,)
+    return (Rule.F1,) if not scene.line.successive else ()
+
+
+# --- home again -------------------------------------------------------------------------------
+
+
+def home_of(stage: Stage, case: Case) -> Home:
+    """When the phone is back where it belongs, at worst."""
+    rehearsal, end_s = stage.mended(case)
+    events = [event for event in rehearsal.events if event.at >= stage.begin_s]
+    before = [event for event in events if event.at <= end_s]
+    left = [e for e in before if isinstance(e, FailedOver | FellBack)]
+    deaf_s, reached_at = back_of(rehearsal, end_s)
+    deaf_rules = _registered_at(rehearsal, reached_at) if deaf_s else ()
+    after = [event for event in events if event.at > end_s]
+    if left:
+        came = [e for e in after if isinstance(e, FailedBack)]
+        after_s = came[-1].at - end_s if came else float("inf")
+        return Home(True, after_s, deaf_s, _rules(came[-1:]), deaf_rules)
+    if not any(isinstance(e, TargetFailed | ServerDown) for e in before):
+        return Home(False, 0.0, deaf_s, (), deaf_rules)
+    again = [e for e in after if isinstance(e, Registered | Refreshed)]
+    after_s = again[0].at - end_s if again else float("inf")
+    return Home(False, after_s, deaf_s, _rules(again[:1]), deaf_rules)
+
+
+def back_of(rehearsal: Rehearsal, end_s: float) -> tuple[float, float]:
+    """How long after ``end_s`` nobody could call the phone, and when somebody could again."""
+    calls = [call for call in rehearsal.incoming if call.at >= end_s]
+    if not calls or calls[0].host:
+        return 0.0, end_s
+    reached = next((call.at for call in calls if call.host), float("inf"))
+    return reached - calls[0].at, reached
