@@ -184,12 +184,12 @@ class Proxy:
                 request.add("Proxy-Authorization", value)
 
     def _via(self, peer: Peer) -> Via:
-        end = self._end_of(peer)
+        end = self.end_of(peer)
         host = f"[{end.address}]" if ":" in end.address else end.address
         branch = new_branch(self._rng)
         return Via(end.transport.value, host, end.port, (("branch", branch), ("rport", None)))
 
-    def _end_of(self, peer: Peer) -> Target:
+    def end_of(self, peer: Peer) -> Target:
         """Our listening endpoint on the side of ``peer``."""
         transport = peer.target.transport
         local = Target(peer.local[0], peer.local[1], transport)
@@ -201,7 +201,7 @@ class Proxy:
     def _route_of(self, peer: Peer | None) -> str:
         if peer is None:
             return ""
-        end = self._end_of(peer)
+        end = self.end_of(peer)
         host = f"[{end.address}]" if ":" in end.address else end.address
         params: tuple[tuple[str, str | None], ...] = (("lr", None),)
         if end.transport is not Transport.UDP:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Iterable, Mapping
 
-from evertone.errors import SipParseError
+from evertone.errors import LimitError, SipParseError
 from evertone.flows import (
     CloseFlow,
     Effect,
@@ -19,6 +19,7 @@ from evertone.flows import (
 )
 from evertone.lab.faults import HostFaults, Verb
 from evertone.lab.location import Location
+from evertone.lab.notifier import Notifier
 from evertone.lab.peers import Peer, Peers
 from evertone.lab.proxy import Proxy
 from evertone.lab.registrar import Registrar
@@ -29,6 +30,7 @@ from evertone.sip.auth import DigestServer, Verdict
 from evertone.sip.build import new_tag, response_to
 from evertone.sip.framing import Ping
 from evertone.sip.message import Request, Response, parse
+from evertone.sip.message_summary import MessageSummary
 from evertone.sip.transaction import (
     Gone,
     GotAck,
@@ -42,6 +44,8 @@ from evertone.sip.transaction import (
 )
 
 __all__ = ["SipServer"]
+
+MAX_MAILBOXES = 10_000
 
 
 class SipServer:
@@ -89,6 +93,7 @@ class SipServer:
         self._status = 0
         self._retry_after_s = 0
         self._location = Location(name, self.listen, self.domains, self._users, store, routes or {})
+        self._mailboxes: dict[str, MessageSummary] = {}
         self._out: list[Effect] = []
         self._begin()
 
@@ -117,6 +122,15 @@ class SipServer:
             self.listen,
             lambda flow, data: self._out.append(Transmit(flow, data)),
             realm=self._realm if self._users else "",
+        )
+        self._notifier = Notifier(
+            self._layer,
+            self._peers,
+            self._rng,
+            timers,
+            self._proxy.end_of,
+            self._mailboxes,
+            min_expires_s=self._limits_s[0],
         )
 
     def _digest(self, *, proxy: bool) -> DigestServer | None:
@@ -149,6 +163,25 @@ class SipServer:
         self.store.forget(self.name)
         self._begin()
 
+    # --- what its users are told ----------------------------------------------------------------
+
+    def leave_message(self, user: str, now: float, *, new: int = 1, old: int = 0) -> None:
+        """The mailbox of ``user`` holds so many messages from now on; subscribers are told."""
+        if user not in self._mailboxes and len(self._mailboxes) >= MAX_MAILBOXES:
+            raise LimitError("too many mailboxes")
+        self._mailboxes[user] = MessageSummary(bool(new or old), new, old)
+        self._notifier.mailbox_changed(user, now)
+        self._work(now)
+
+    def end_subscriptions(self, reason: str, now: float) -> None:
+        """End every subscription for ``reason`` (RFC 6665 §4.1.3)."""
+        self._notifier.end_all(reason, now)
+        self._work(now)
+
+    def subscriptions(self, now: float) -> list[tuple[str, str]]:
+        """Those that stand, as (package, user)."""
+        return self._notifier.held(now)
+
     # --- the shell's verbs ------------------------------------------------------------------
 
     def receive(self, event: ShellInput, now: float) -> None:
@@ -169,14 +202,14 @@ class SipServer:
         """Do what has fallen due; a call too many is harmless."""
         self._layer.handle_timer(now)
         self._proxy.handle_timer(now)
+        self._notifier.handle_timer(now)
         self._work(now)
 
     def next_deadline(self) -> float | None:
         """When :meth:`handle_timer` wants to be called next; None: not before new input."""
-        one, two = self._layer.next_deadline(), self._proxy.next_deadline()
-        if one is None or two is None:
-            return two if one is None else one
-        return min(one, two)
+        parts = (self._layer, self._proxy, self._notifier)
+        due = [at for at in (part.next_deadline() for part in parts) if at is not None]
+        return min(due, default=None)
 
     def effects(self) -> list[Effect]:
         """Drain what the shell must carry out, in order."""
@@ -234,7 +267,7 @@ class SipServer:
                 elif isinstance(effect, GotRequest):
                     self._request(effect.tid, effect.request, effect.flow, now)
                 elif isinstance(effect, GotResponse):
-                    self._proxy.answered(effect.tid, effect.response, now)
+                    self._answered(effect.tid, effect.response, now)
                 elif isinstance(effect, GotAck):
                     self._proxy.forward_ack(effect.request, effect.flow, now)
                 elif isinstance(effect, GotCancel):
@@ -243,8 +276,17 @@ class SipServer:
                     self._layer.extend(effect.tid, now)
                 elif isinstance(effect, TimedOut):
                     self._proxy.timed_out(effect.tid, now)
+                    self._notifier.timed_out(effect.tid)
                 elif isinstance(effect, Gone):
                     self._proxy.gone(effect.tid)
+                    self._notifier.gone(effect.tid)
+
+    def _answered(self, tid: int, response: Response, now: float) -> None:
+        if self._notifier.owns(tid):
+            self._notifier.answered(tid, response)
+            return
+        self._notifier.response_passed(response, now)
+        self._proxy.answered(tid, response, now)
 
     def _request(self, tid: int, request: Request, flow: int, now: float) -> None:
         try:
@@ -266,7 +308,10 @@ class SipServer:
             self._layer.respond(tid, self._answer(request, 200), now)
         elif not self._is_let_in(tid, request, flow, now):
             return
+        elif request.method == "SUBSCRIBE" and self._location.is_us(request.request_uri):
+            self._notifier.subscribe(tid, request, flow, now)
         else:
+            self._notifier.request_passed(request, now)
             self._proxy.forward(tid, request, flow, now)
 
     def _is_for_us(self, request: Request) -> bool:
