@@ -371,10 +371,12 @@ def test_cnames_are_followed() -> None:
 # --- where it leads nowhere -------------------------------------------------------------------
 
 
-def test_a_failure_names_what_was_missing() -> None:
+def test_a_failure_names_what_was_missing_and_each_reason_once() -> None:
     assert bench().failure(where("gone.example")) == (
-        "gone.example: NAPTR gone.example: no such name; "
-        "SRV _sip._udp.gone.example: no such name; A gone.example: no such name"
+        "gone.example: no such name (NAPTR, SRV _sip._udp.gone.example, A)"
+    )
+    assert bench("half.example. IN TXT x\n").failure(where("half.example")) == (
+        "half.example: no such record (NAPTR, A); no such name (SRV _sip._udp.half.example)"
     )
 
 

@@ -164,7 +164,7 @@ class Walk:
         self._steps: set[str] = set()
         self._denied = False  # some SRV had the target "." (RFC 2782): not offered
         self._valid_until = _INFINITY
-        self._notes: dict[str, None] = {}
+        self._notes: dict[str, dict[str, None]] = {}  # why something is missing, and what
         self._memo: dict[Question, Found] = {}
 
     def run(self) -> Steps:
@@ -191,8 +191,7 @@ class Walk:
 
     def _finish(self, hops: Hops) -> Hops:
         if not hops:
-            notes = list(self._notes)[:_MAX_NOTES]
-            raise DnsError(f"{self._name}: " + ("; ".join(notes) or "no target"))
+            raise DnsError(f"{self._name}: {self._what_is_missing()}")
         first_of: dict[Target, Hop] = {}
         for hop in hops:
             first_of.setdefault(hop.target, hop)
@@ -218,11 +217,21 @@ class Walk:
                 self._valid_until = min(self._valid_until, found.valid_until)
                 if not found.records:
                     self.unanswered |= found.unanswered
-                    self._note(f"{question.rtype.value} {question.name}: {found.text}")
+                    self._note(found.text, question)
         return tuple(self._memo[q] for q in questions)
 
-    def _note(self, text: str) -> None:
-        self._notes[text] = None
+    def _note(self, why: str, question: Question) -> None:
+        name = question.name
+        what = question.rtype.value + (f" {name}" if name != self._name else "")
+        self._notes.setdefault(why, {})[what] = None
+
+    def _what_is_missing(self) -> str:
+        """``no such name (NAPTR, SRV _sip._udp.example, A)``: each reason once."""
+        notes = [
+            f"{why} ({', '.join(list(questions)[:_MAX_NOTES])})"
+            for why, questions in self._notes.items()
+        ]
+        return "; ".join(notes[:_MAX_NOTES]) or "no target"
 
     # --- NAPTR (D3, D4) --------------------------------------------------------------------
 
@@ -304,7 +313,7 @@ class Walk:
         offered = [r for r in records if r.target]
         if records and not offered:
             self._denied = True
-            self._note(f"SRV {name}: the service is not offered")
+            self._note("the service is not offered", Question.of(name, RrType.SRV))
         manner = self.where.srv_weight
         ordered = srv_order(name, offered, self._draw, manner)[:_MAX_SRVS]
         hosts = [srv.target for srv in ordered if _literal(srv.target) is None]
