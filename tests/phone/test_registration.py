@@ -321,6 +321,16 @@ def test_what_a_late_200_grants_began_with_the_register(waits_s: int, left_s: in
     assert left == ([left_s] if left_s else [])
 
 
+@pytest.mark.rule("A10", "S6")
+def test_a_100_and_then_nothing_is_told_from_silence() -> None:
+    desk = Desk(line(server()))
+    desk.peers[ONE] = lambda request: [answer(request, 100)]
+    desk.start(40)
+    (failed,) = [e for e in desk.events if isinstance(e, events.TargetFailed)]
+    assert failed.outcome.cause is Cause.STALLED
+    assert failed.at == pytest.approx(32.0, abs=0.1)
+
+
 # --- flows ---
 
 

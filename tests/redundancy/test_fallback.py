@@ -8,7 +8,7 @@ import pytest
 
 from evertone import events
 from evertone.config.settings import ProxySettings, ServerSettings
-from evertone.model import Group, Outcome, OutcomeKind
+from evertone.model import Cause, Group, Outcome, OutcomeKind
 from evertone.redundancy import interface as io
 from tests.redundancy.bench import BUSY, FORBIDDEN, OK, REFUSED, SILENT, Bench, hops, line, target
 
@@ -354,6 +354,19 @@ def test_a_live_path_that_cannot_reach_the_registrar_leads_to_the_other() -> Non
         if a.method == "INVITE"
     ]
     assert tried == [(1, 5), (1, 6), (2, 5), (2, 6)]
+
+
+@pytest.mark.rule("P1", "S6")
+def test_a_proxy_that_says_100_and_then_nothing_is_alive_its_registrar_is_not() -> None:
+    # found by the swarm (seed 496): the call was given up with the other server healthy
+    bench = proxied().start()
+    bench.run(1)
+    stalled = Outcome(OutcomeKind.UNAVAILABLE, cause=Cause.STALLED)
+    bench.by_registrar = {1: stalled}
+    bench.request("INVITE")
+    bench.run(2)
+    tried = [(a.registrar, a.hop.target) for _, a in bench.sends if a.method == "INVITE"]
+    assert tried == [(1, target(5)), (1, target(6)), (2, target(5))]
 
 
 @pytest.mark.rule("P2")

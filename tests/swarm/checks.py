@@ -84,6 +84,8 @@ def judge_calls(
         given_up = hung_up.get(call)
         if given_up is not None and given_up <= end and code == 0:
             continue
+        if code == 482 and _changes(plan, lines[number], at, end):
+            continue  # A12: an earlier leg woke up, reached the callee, and was cancelled
         took = f"rang after {settled - at:.1f} s" if settled is not None else "never rang"
         if ended is not None and settled is None:
             took += f", ended after {ended - at:.1f} s: {code} {reason}"
@@ -225,11 +227,11 @@ def _calls_at_once(play: Play) -> Iterator[str]:
 
 
 def _callers(record: Record) -> set[tuple[str, int, str]]:
-    """Whoever brought us an INVITE: its answers, and what its dialog sends, go back there."""
+    """Whoever asked us something: our answers, and what a dialog of theirs sends, go there."""
     return {
         (*p.source, p.kind)
         for p in record.packets
-        if p.target[0] == PHONE_ADDRESS and p.data.startswith(b"INVITE ")
+        if p.target[0] == PHONE_ADDRESS and p.kind != "DNS" and not p.data.startswith(b"SIP/2.0")
     }
 
 
@@ -242,9 +244,12 @@ def _path_at(plan: Plan, line: LineSettings, peer: str) -> PathSettings | None:
 
 
 def _unregistered_requests(plan: Plan, record: Record) -> Iterator[str]:
-    """B9: with ``register_on_enable`` 1 no INVITE goes to a target without a registration."""
+    """B9: with ``register_on_enable`` 1 no INVITE goes to a target without a registration.
+
+    Where a connection had to be made first, it may have run out in that time.
+    """
     lines = {line.user: line for line in plan.settings.lines}
-    bound, asked = Bound({}), dict[str, int]()
+    bound, asked, timers = Bound({}), dict[str, int](), plan.settings.timers
     seen: set[str] = set()
     for said in messages_of(record, PHONE_ADDRESS):
         message = said.message
@@ -258,7 +263,8 @@ def _unregistered_requests(plan: Plan, record: Record) -> Iterator[str]:
         if line is None or path is None or message.to.tag or message.via.branch in seen:
             continue  # in a dialog, or sent again
         seen.add(message.via.branch)
-        if path.register_on_enable and not bound.stands(aor_of(message), said.peer, said.at):
+        decided = said.at - (timers.timeout_s if message.via.transport != "UDP" else 0.0)
+        if path.register_on_enable and not bound.stands(aor_of(message), said.peer, decided):
             yield f"INVITE to {said.peer} at {said.at:.3f} s without a registration there (B9)"
 
 

@@ -58,10 +58,7 @@ def aor_of(message: Request | Response) -> str:
 
 
 def registered_spans(bound: Bound, said: Said, asked: dict[str, int]) -> None:
-    """Follow a REGISTER and its answer. ``asked`` keeps by branch what was asked for.
-
-    A removal counts from the moment that it is sent: from then on nothing may lean on it.
-    """
+    """Follow a REGISTER and its answer. ``asked`` keeps by branch what was asked for."""
     message = said.message
     aor = aor_of(message)
     if isinstance(message, Request):
@@ -69,7 +66,5 @@ def registered_spans(bound: Bound, said: Said, asked: dict[str, int]) -> None:
         if expires is None and message.contacts:
             expires = message.contacts[0].expires_s
         asked[message.via.branch] = -1 if expires is None else expires
-        if expires == 0:
-            bound.until.pop((aor, said.peer), None)
-    elif 200 <= message.status < 300 and asked.get(message.via.branch, 0) > 0:
+    elif 200 <= message.status < 300 and asked.get(message.via.branch, -1) >= 0:
         bound.until[aor, said.peer] = said.at + asked[message.via.branch]

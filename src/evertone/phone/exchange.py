@@ -289,7 +289,8 @@ class Exchanges:
         leg = self._legs.get(tid)
         if leg is None or leg.exchange.leg is not leg or leg.exchange.over:
             return
-        self._fail(leg.exchange, Cause.STALLED if stalled else Cause.SILENCE, "", now)
+        alive = stalled or leg.seen > 0
+        self._fail(leg.exchange, Cause.STALLED if alive else Cause.SILENCE, "", now)
 
     def gone(self, tid: int, now: float) -> bool:
         """The layer has forgotten a transaction; False if it was none of ours."""

@@ -364,7 +364,11 @@ class Walker:
     ) -> None:
         hop = attempt.hop
         walk.failed[walk.registrar, hop.target] = outcome
-        if judged.alive or outcome.kind is not OutcomeKind.UNAVAILABLE:
+        # P1: who said 100 is alive, it is what lies behind that says nothing (S6)
+        said_nothing = (
+            outcome.kind is OutcomeKind.UNAVAILABLE and outcome.cause is not Cause.STALLED
+        )
+        if judged.alive or not said_nothing:
             walk.path_alive = True
         rule = CAUSE_RULES[outcome.cause] if outcome.cause is not None else judged.rule
         self._state.tell(
