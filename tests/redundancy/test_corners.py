@@ -1,0 +1,197 @@
+"""Where two rules meet: what is said of one place must not be taken for another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from evertone import events
+from evertone.config.settings import ProxySettings, ServerSettings
+from evertone.model import Group, Hop, Transport
+from evertone.redundancy import interface as io
+from tests.redundancy.bench import FORBIDDEN, OK, REFUSED, SILENT, Bench, hops, line, target
+
+S1, S2, P1, P2 = Group.SERVER1, Group.SERVER2, Group.PROXY1, Group.PROXY2
+A, B = ServerSettings(address="a.example"), ServerSettings(address="b.example")
+
+
+def by_tcp(group: Group, *numbers: int) -> tuple[Hop, ...]:
+    """As :func:`hops`, over connections."""
+    pairs = zip(numbers, hops(group, *numbers), strict=True)
+    return tuple(replace(hop, target=target(n, Transport.TCP)) for n, hop in pairs)
+
+
+def proxied(*servers: ServerSettings, **settings: object) -> Bench:
+    """Two outbound proxies of one target each; proxy 1 is dead from the start."""
+    proxies = (ProxySettings(address="p1.example"), ProxySettings(address="p2.example"))
+    settings = {"outbound_proxy_fallback_interval": 100, **settings}
+    bench = Bench(
+        line(*servers, outbound_proxy_enable=1, outbound_proxy=proxies, **settings),
+        {P1: hops(P1, 1), P2: hops(P2, 2)},
+    )
+    bench.set(t1=SILENT)
+    return bench
+
+
+def on_fallback(second: tuple[Hop, ...], *, first: tuple[Hop, ...] | None = None) -> Bench:
+    """Successive, the working server dead, registered with the fallback server at 7.51 s."""
+    settings = line(A, B, fallback_redundancy_type=1)
+    bench = Bench(settings, {S1: first or hops(S1, 1), S2: second})
+    bench.set(t1=SILENT)
+    bench.start()
+    bench.run(60)
+    assert bench.engine.snapshot().serving == 2
+    return bench
+
+
+@pytest.mark.rule("R9", "F4")
+def test_a_connection_lost_on_the_fallback_server_is_made_anew_there() -> None:
+    bench = on_fallback(by_tcp(S2, 2), first=by_tcp(S1, 1))
+    bench.give(io.FlowLost(target(2, Transport.TCP)))
+    bench.run(90)
+    assert bench.sent()[2:] == [(60, "REGISTER", 2)]
+
+
+@pytest.mark.rule("B8", "F4")
+def test_a_changed_list_of_the_fallback_server_is_registered_with_there() -> None:
+    bench = on_fallback(hops(S2, 2))
+    bench.lists[S2] = hops(S2, 3)
+    bench.request("INVITE")
+    bench.run(90)
+    assert bench.sent()[2:] == [(60, "INVITE", 3), (60, "REGISTER", 3)]
+
+
+@pytest.mark.rule("R9", "B6")
+def test_a_connection_lost_during_a_try_home_is_made_anew_after_it() -> None:
+    server = replace(A, failback_mode=3, failback_timeout=60)
+    bench = Bench(line(server), {S1: by_tcp(S1, 1, 2)})
+    bench.set(t1=SILENT)
+    bench.start()
+    bench.run(70)
+    assert bench.sent()[-1] == (67.51, "REGISTER", 1)
+    bench.give(io.FlowLost(target(2, Transport.TCP)))
+    bench.run(100)
+    assert bench.sent()[-1] == (75.01, "REGISTER", 2)
+
+
+@pytest.mark.rule("P2", "F8")
+def test_a_dead_first_proxy_says_nothing_of_the_server() -> None:
+    bench = proxied(replace(A, expires=600), replace(B, expires=600))
+    bench.start()
+    bench.run(2000)
+    assert [s[2] for s in bench.sent()].count(1) > 5  # the tries of proxy 1
+    assert not bench.saw(events.ServerDown)
+    assert bench.engine.snapshot().serving == 1
+
+
+@pytest.mark.rule("F7", "F2")
+def test_subscriptions_follow_a_line_that_fell_back_when_its_binding_ran_out() -> None:
+    bench = Bench(
+        line(replace(A, expires=100), B, fallback_redundancy_type=1),
+        {S1: hops(S1, 1), S2: hops(S2, 2)},
+    ).start()
+    bench.run(5)
+    assert not bench.resubscribed
+    bench.set(t1=SILENT)
+    bench.run(101)
+    assert [r.registrar for r in bench.resubscribed] == [2]
+
+
+@pytest.mark.rule("B3", "A6")
+def test_a_try_home_that_is_refused_refreshes_at_the_current_target_at_once() -> None:
+    server = replace(A, expires=600, failback_mode=2)
+    bench = Bench(line(server), {S1: hops(S1, 1, 2)})
+    bench.set(t1=SILENT)
+    bench.start()
+    bench.run(60)
+    bench.set(t1=FORBIDDEN)
+    bench.run(560)
+    assert bench.sent()[2:] == [(547.51, "REGISTER", 1), (547.52, "REGISTER", 2)]
+    assert bench.engine.snapshot().registrations[0].state == "registered"
+    assert len(bench.saw(events.ProbeFailed)) == 1
+
+
+@pytest.mark.rule("F3", "B9")
+def test_a_call_moves_the_line_though_an_old_binding_still_stands_there() -> None:
+    bench = Bench(
+        line(
+            replace(A, register_on_enable=1),
+            replace(B, register_on_enable=1),
+            fallback_redundancy_type=1,
+            fallback_timeout=1000,
+        ),
+        {S1: hops(S1, 1), S2: hops(S2, 2)},
+    ).start()
+    bench.run(5)
+    bench.set(t1=REFUSED)
+    bench.request("INVITE")
+    bench.run(60)
+    assert bench.engine.snapshot().serving == 2
+    bench.set(t1=OK, t2=REFUSED)
+    bench.request("INVITE")
+    bench.run(61)
+    calls_and_registers = [s[1:] for s in bench.sent() if s[0] > 5.5 and s[1] != "-REGISTER"]
+    assert calls_and_registers == [("INVITE", 2), ("REGISTER", 1), ("INVITE", 1)]
+    assert bench.engine.snapshot().serving == 1
+
+
+@pytest.mark.rule("R5")
+def test_a_clean_stop_sends_no_register_for_a_call_that_waited_for_one() -> None:
+    bench = Bench(line(replace(A, register_on_enable=1)), {S1: hops(S1, 1)})
+    bench.set(t1=SILENT)
+    bench.start()
+    bench.run(1)
+    bench.request("INVITE")
+    bench.give(io.Stopped())
+    assert bench.sent() == [(0.0, "REGISTER", 1)]
+    assert bench.engine.stopped
+
+
+@pytest.mark.rule("R6")
+def test_the_first_growing_wait_is_at_least_the_least_wait() -> None:
+    """RFC 5626 appendix A: after one failure 30 to 60 s, after two 60 to 120 s."""
+    bench = Bench(
+        line(A, reg_failed_retry_min_time=30, reg_failed_retry_max_time=1800), {S1: hops(S1, 1)}
+    )
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(400)
+    times = [at for at, *_ in bench.sent()]
+    assert 30 <= times[1] - times[0] <= 60.1
+    assert 60 <= times[2] - times[1] <= 120.1
+
+
+@pytest.mark.rule("C2")
+def test_a_next_hop_that_is_no_proxy_of_ours_has_no_other_way() -> None:
+    bench = proxied(A)
+    bench.set(t1=OK, t9=SILENT)
+    bench.start()
+    bench.run(5)
+    bench.request("BYE", at=target(9), registrar=1)
+    bench.run(60)
+    assert bench.sent("BYE") == [(5, "BYE", 9)]
+
+
+@pytest.mark.rule("C2", "P2")
+def test_a_dialog_of_the_first_proxy_goes_by_the_second_when_the_line_has_moved() -> None:
+    bench = proxied(A, outbound_proxy_fallback_interval=3600)
+    bench.start()
+    bench.run(60)
+    assert bench.engine.snapshot().proxy is P2
+    bench.request("BYE", at=target(1), registrar=1)
+    bench.run(90)
+    assert [s[2] for s in bench.sent("BYE")] == [1, 2]
+
+
+@pytest.mark.rule("F8", "B10")
+def test_what_b10_keeps_from_a_request_does_not_count_as_unavailable() -> None:
+    server = replace(A, register_on_enable=1, only_signal_with_registered=1, failback_mode=3)
+    bench = Bench(line(server, B), {S1: hops(S1, 1, 3), S2: hops(S2, 2)}).start()
+    bench.run(5)
+    bench.set(t1=REFUSED)
+    bench.request("INFO", at=target(1), registrar=1)
+    bench.run(20)
+    assert bench.sent("INFO") == [(5, "INFO", 1)]
+    assert not bench.saw(events.ServerDown)
+    assert bench.engine.snapshot().serving == 1
