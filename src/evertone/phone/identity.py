@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 
 from evertone.config.settings import LineSettings
@@ -17,6 +18,11 @@ __all__ = ["LINE_PARAM", "Identity"]
 LINE_PARAM = "line"
 _TOKEN_LENGTH = 12
 _MAX_NUMBER = 256
+_NO_NUMBER = "cannot call {!r}: give a number such as 1002, or an address: sip:bob@example.com"
+
+_WRITTEN_NUMBER = re.compile(r"[-0-9*#+()./ ]+")
+_FOR_THE_EYE = re.compile(r"[()/ ]")  # '-' and '.' may belong to the name of an extension
+_TEL_SEPARATORS = re.compile(r"[-().]")  # RFC 3966 §5.1.1
 
 
 @dataclass(slots=True)
@@ -70,21 +76,39 @@ class Identity:
         )
 
     def callee(self, number: str, server: int) -> Uri:
-        """The URI that ``number`` means at ``server``: a user part, user@host, or a SIP URI."""
+        """The URI that ``number`` means at ``server``: a user part, user@host, or a SIP URI.
+
+        Numbers may be written as people write them (``0911 / 123-45``, ``*72#``) or as a
+        ``tel:`` URI. UsageError for what is none of all that.
+        """
         text = number.strip()
-        if not text or len(text) > _MAX_NUMBER:
-            raise UsageError("nothing to call, or far too long to be a number")
-        if not text.lower().startswith(("sip:", "sips:")):
-            text = f"sip:{text}" if "@" in text else f"sip:{text}@{_host(self.domain(server))}"
+        if len(text) > _MAX_NUMBER:
+            raise UsageError(f"{len(text)} characters are too many for a number")
+        scheme = text.partition(":")[0].lower()
+        if scheme == "tel":
+            text = _TEL_SEPARATORS.sub("", text.partition(":")[2])
+        if scheme not in ("sip", "sips"):
+            host = "" if "@" in text else f"@{_host(self.domain(server))}"
+            text = f"sip:{_user_part(text)}{host}"
         try:
-            return parse_uri(text)
+            uri = parse_uri(text)
         except SipParseError as error:
-            raise UsageError(f"cannot call {number!r}: {error}") from error
+            raise UsageError(_NO_NUMBER.format(number)) from error
+        if scheme not in ("sip", "sips") and (not uri.user or uri.password is not None):
+            raise UsageError(_NO_NUMBER.format(number))
+        return uri
 
     def _token(self, server: int) -> str:
         """A parameter that tells line and server from all others, the same after a restart."""
         text = f"{self.instance} {self.settings.line} {server}"
         return hashlib.sha256(text.encode()).hexdigest()[:_TOKEN_LENGTH]
+
+
+def _user_part(text: str) -> str:
+    """A number without what only helps the eye, fit for a URI; other text as it is."""
+    if _WRITTEN_NUMBER.fullmatch(text):
+        return escape(_FOR_THE_EYE.sub("", text))
+    return text
 
 
 def _host(address: str) -> str:
