@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,111 +11,22 @@ from typing import Any
 import click
 
 from evertone.config.load import load
-from evertone.config.settings import PhoneSettings
-from evertone.dns.locator import Located, LocateFailed, Locator
-from evertone.errors import ConfigError, EvertoneError, ScenarioError, UsageError
+from evertone.errors import ConfigError, EvertoneError, UsageError
 from evertone.events import to_dict
-from evertone.flows import DnsFailed, DnsReceived, Effect, Nameserver, ShellInput
-from evertone.io.driver import Driver
-from evertone.io.nameservers import choose_nameservers
+from evertone.flows import Nameserver
 from evertone.lab.rehearsal import CallPlan, Rehearsal, parse_calls, rehearse
 from evertone.lab.rehearsal_faults import VERBS, Strike
 from evertone.lab.rehearsal_time import Span, parse_time, time_text, total_s
-from evertone.lab.zones import (
-    MAX_ZONE_BYTES,
-    Harvest,
-    Zone,
-    every_where,
-    invent_zone,
-    read_zone,
-    without_static_records,
-)
 from evertone.observe.ladder import ladder, ladder_text
 from evertone.observe.page import render
 from evertone.observe.text import printable
 from evertone.observe.timeline import summary, timeline, timeline_text, verdict
-from evertone.ui.options import NAMESERVER, files_argument, json_option
+from evertone.ui.options import files_argument, json_option
+from evertone.ui.records import check_records, records_options, zone_for
 
 __all__ = ["command"]
 
 _VERBS_HELP = "\n".join(f"  {row.usage:18} {row.meaning}" for row in VERBS.values())
-
-
-# --- DNS ----------------------------------------------------------------------------------------
-
-
-class _Freezer:
-    """A node that asks the live DNS for all that the phone may ask, and keeps the answers."""
-
-    def __init__(self, settings: PhoneSettings, nameservers: tuple[Nameserver, ...]) -> None:
-        # nobody is to guess the ids of its questions; without static records first, so that
-        # DNS is asked for what they hide; with them, for what only they lead to
-        kinds = (without_static_records(settings.dns), settings.dns)
-        self._locators = [Locator(kind, nameservers, random.SystemRandom()) for kind in kinds]
-        self._wheres = list(dict.fromkeys(where for _, _, where in every_where(settings)))
-        self._left = len(self._wheres) * len(self._locators)
-        self.harvest = Harvest()
-
-    @property
-    def done(self) -> bool:
-        """True when every question has been answered or given up."""
-        return self._left == 0
-
-    def start(self, now: float) -> None:
-        for locator in self._locators:
-            for where in self._wheres:
-                locator.locate(where, where, now)
-
-    def receive(self, event: ShellInput, now: float) -> None:
-        if isinstance(event, DnsReceived):
-            self.harvest.take(event.data)
-        if isinstance(event, DnsReceived | DnsFailed):
-            for locator in self._locators:
-                locator.receive(event, now)
-
-    def handle_timer(self, now: float) -> None:
-        for locator in self._locators:
-            locator.handle_timer(now)
-
-    def next_deadline(self) -> float | None:
-        due = [at for one in self._locators if (at := one.next_deadline()) is not None]
-        return min(due, default=None)
-
-    def effects(self) -> list[Effect]:
-        effects: list[Effect] = []
-        for locator in self._locators:
-            for effect in locator.effects():
-                if isinstance(effect, Located | LocateFailed):
-                    self._left -= 1
-                else:
-                    effects.append(effect)
-        return effects
-
-
-async def _frozen(settings: PhoneSettings, nameservers: tuple[Nameserver, ...]) -> Zone:
-    """The records of the live DNS that ``settings`` lead to. Every walk ends by itself."""
-    node = _Freezer(settings, nameservers)
-    async with Driver(node) as driver:
-        driver.do(node.start)
-        await driver.until(lambda: node.done, None)
-    return node.harvest.zone()
-
-
-def _zone(
-    settings: PhoneSettings, file: Path | None, live: bool, dns: tuple[Nameserver, ...]
-) -> Zone:
-    if file is not None:
-        try:
-            with file.open("rb") as opened:
-                return read_zone(str(file), opened.read(MAX_ZONE_BYTES + 1))
-        except OSError as error:
-            raise ScenarioError(f"{file}: {error.strerror or 'cannot be read'}") from error
-    if live:
-        nameservers = choose_nameservers(settings.dns, dns)
-        if not nameservers:
-            raise UsageError("no name server to ask: give one with --dns ADDRESS")
-        return asyncio.run(_frozen(settings, nameservers))
-    return invent_zone(settings)
 
 
 # --- options ------------------------------------------------------------------------------------
@@ -272,21 +181,7 @@ Examples:
     help="Let every line call somebody who answers.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same result.")
-@click.option(
-    "--zone",
-    "zone_file",
-    metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="DNS records from a zone file (RFC 1035).",
-)
-@click.option("--live-dns", "live", is_flag=True, help="DNS records from the live DNS, taken once.")
-@click.option(
-    "--dns",
-    metavar="ADDRESS[:PORT]",
-    type=NAMESERVER,
-    multiple=True,
-    help="The name server to ask with --live-dns; may be given again.",
-)
+@records_options
 @click.option("--ladder", "with_ladder", is_flag=True, help="Print each message sent, too.")
 @click.option(
     "--html",
@@ -324,10 +219,7 @@ def command(
     Exit code: 0 if it ran, 1 if FILE, zone or faults cannot be used, 2 if the command was
     called wrongly.
     """
-    if zone_file is not None and live:
-        raise click.UsageError("--zone and --live-dns are two sources of the same: give one")
-    if dns and not live:
-        raise click.UsageError("--dns goes with --live-dns: a rehearsal asks nobody else")
+    check_records(zone_file, live, dns)
     settings = load(files).settings
     if not settings.enabled_lines():
         raise ConfigError(
@@ -336,7 +228,7 @@ def command(
         )
     rehearsal = rehearse(
         settings,
-        zone=_zone(settings, zone_file, live, dns),
+        zone=zone_for(settings, zone_file, live, dns),
         faults=faults,
         calls=calls,
         for_s=for_s,

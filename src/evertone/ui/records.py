@@ -1,0 +1,143 @@
+"""The DNS records of a rehearsal as options: from a zone file, the live DNS, or invented."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from evertone.config.settings import PhoneSettings
+from evertone.dns.locator import Located, LocateFailed, Locator
+from evertone.errors import ScenarioError, UsageError
+from evertone.flows import DnsFailed, DnsReceived, Effect, Nameserver, ShellInput
+from evertone.io.driver import Driver
+from evertone.io.nameservers import choose_nameservers
+from evertone.lab.zones import (
+    MAX_ZONE_BYTES,
+    Harvest,
+    Zone,
+    every_where,
+    invent_zone,
+    read_zone,
+    without_static_records,
+)
+from evertone.ui.options import NAMESERVER
+
+__all__ = ["check_records", "records_options", "zone_for"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def records_options(command: F) -> F:
+    """``--zone``, ``--live-dns`` and ``--dns``, passed as ``zone_file``, ``live`` and ``dns``."""
+    for option in (
+        click.option(
+            "--dns",
+            metavar="ADDRESS[:PORT]",
+            type=NAMESERVER,
+            multiple=True,
+            help="The name server to ask with --live-dns; may be given again.",
+        ),
+        click.option(
+            "--live-dns", "live", is_flag=True, help="DNS records from the live DNS, taken once."
+        ),
+        click.option(
+            "--zone",
+            "zone_file",
+            metavar="FILE",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="DNS records from a zone file (RFC 1035).",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def check_records(zone_file: Path | None, live: bool, dns: tuple[Nameserver, ...]) -> None:
+    """Raises click.UsageError for options that do not go together."""
+    if zone_file is not None and live:
+        raise click.UsageError("--zone and --live-dns are two sources of the same: give one")
+    if dns and not live:
+        raise click.UsageError("--dns goes with --live-dns: a rehearsal asks nobody else")
+
+
+def zone_for(
+    settings: PhoneSettings, zone_file: Path | None, live: bool, dns: tuple[Nameserver, ...]
+) -> Zone:
+    """The records that the options ask for; invented from the names if they ask for none.
+
+    Raises ScenarioError for a file that cannot be used, UsageError without a name server to ask.
+    """
+    if zone_file is not None:
+        try:
+            with zone_file.open("rb") as opened:
+                return read_zone(str(zone_file), opened.read(MAX_ZONE_BYTES + 1))
+        except OSError as error:
+            raise ScenarioError(f"{zone_file}: {error.strerror or 'cannot be read'}") from error
+    if live:
+        nameservers = choose_nameservers(settings.dns, dns)
+        if not nameservers:
+            raise UsageError("no name server to ask: give one with --dns ADDRESS")
+        return asyncio.run(_frozen(settings, nameservers))
+    return invent_zone(settings)
+
+
+class _Freezer:
+    """A node that asks the live DNS for all that the phone may ask, and keeps the answers."""
+
+    def __init__(self, settings: PhoneSettings, nameservers: tuple[Nameserver, ...]) -> None:
+        # nobody is to guess the ids of its questions; without static records first, so that
+        # DNS is asked for what they hide; with them, for what only they lead to
+        kinds = (without_static_records(settings.dns), settings.dns)
+        self._locators = [Locator(kind, nameservers, random.SystemRandom()) for kind in kinds]
+        self._wheres = list(dict.fromkeys(where for _, _, where in every_where(settings)))
+        self._left = len(self._wheres) * len(self._locators)
+        self.harvest = Harvest()
+
+    @property
+    def done(self) -> bool:
+        """True when every question has been answered or given up."""
+        return self._left == 0
+
+    def start(self, now: float) -> None:
+        for locator in self._locators:
+            for where in self._wheres:
+                locator.locate(where, where, now)
+
+    def receive(self, event: ShellInput, now: float) -> None:
+        if isinstance(event, DnsReceived):
+            self.harvest.take(event.data)
+        if isinstance(event, DnsReceived | DnsFailed):
+            for locator in self._locators:
+                locator.receive(event, now)
+
+    def handle_timer(self, now: float) -> None:
+        for locator in self._locators:
+            locator.handle_timer(now)
+
+    def next_deadline(self) -> float | None:
+        due = [at for one in self._locators if (at := one.next_deadline()) is not None]
+        return min(due, default=None)
+
+    def effects(self) -> list[Effect]:
+        effects: list[Effect] = []
+        for locator in self._locators:
+            for effect in locator.effects():
+                if isinstance(effect, Located | LocateFailed):
+                    self._left -= 1
+                else:
+                    effects.append(effect)
+        return effects
+
+
+async def _frozen(settings: PhoneSettings, nameservers: tuple[Nameserver, ...]) -> Zone:
+    """The records of the live DNS that ``settings`` lead to. Every walk ends by itself."""
+    node = _Freezer(settings, nameservers)
+    async with Driver(node) as driver:
+        driver.do(node.start)
+        await driver.until(lambda: node.done, None)
+    return node.harvest.zone()
