@@ -60,13 +60,13 @@ class Explanation:
     findings: tuple[Finding, ...]
 
 
-def explain(texts: Texts, make_zone: Zone | None = None, seed: int = 1) -> Explanation:
-    """Explain configuration files. ``make_zone`` None: DNS records are invented from the names.
+def explain(texts: Texts, zone: Zone | None = None, seed: int = 1) -> Explanation:
+    """Explain configuration files. ``zone`` None: DNS records are invented from the names.
 
     Raises ConfigError in the words of `check` if they cannot be used, or name no line in use.
     """
     loaded = load_texts(texts)
-    zone = make_zone or invent_zone(loaded.settings)
+    zone = zone or invent_zone(loaded.settings)
     alike = _alike(loaded.settings)
     if not alike:
         raise ConfigError(

@@ -22,7 +22,6 @@ from evertone.events import (
 )
 from evertone.lab.rehearsal import CallPlan, Rehearsal, rehearse
 from evertone.lab.rehearsal_site import Host, Route, Site, hop_lists, survey
-from evertone.lab.rehearsal_time import time_text
 from evertone.lab.zones import Zone, literal
 
 __all__ = ["CASES", "Case", "Scene", "Stage", "cases_of"]
@@ -264,8 +263,3 @@ def _is_try(event: Event, struck: set[str], *, of_dns: bool) -> bool:
         isinstance(event, TargetFailed) and event.method == "REGISTER"
     )
     return registers and event.hop is not None and event.hop.target.address in struck
-
-
-def patience_text() -> str:
-    """How long a caller waits, in words."""
-    return time_text(PATIENCE_S)

@@ -20,6 +20,7 @@ __all__ = ["COMMANDS", "cli", "main"]
 COMMANDS = {
     "demo": "See the phone survive its servers: the guide's four scenarios, told as they happen.",
     "check": "Read configuration files and say what is wrong, odd or without effect.",
+    "explain": "Say in plain words what a configuration means, and what would make it better.",
     "simulate": "Rehearse in simulated time what the phone does when its servers fail.",
     "resolve": "Show the hop list of every server and proxy, and the records that led there.",
     "register": "Register all enabled lines once and say where each landed.",
