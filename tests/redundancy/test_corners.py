@@ -8,7 +8,7 @@ import pytest
 
 from evertone import events
 from evertone.config.settings import ProxySettings, ServerSettings
-from evertone.model import Group, Hop, Transport
+from evertone.model import Group, Hop, HopSource, Transport
 from evertone.redundancy import interface as io
 from tests.redundancy.bench import FORBIDDEN, OK, REFUSED, SILENT, Bench, hops, line, target
 
@@ -195,3 +195,24 @@ def test_what_b10_keeps_from_a_request_does_not_count_as_unavailable() -> None:
     assert bench.sent("INFO") == [(5, "INFO", 1)]
     assert not bench.saw(events.ServerDown)
     assert bench.engine.snapshot().serving == 1
+
+
+@pytest.mark.rule("R6")
+def test_a_retry_interval_of_0_is_no_loop_without_end() -> None:
+    bench = Bench(line(A, reg_fail_retry_interval=0), {S1: hops(S1, 1)})
+    bench.set(t1=FORBIDDEN)
+    bench.start()
+    bench.run(10)
+    assert 8 <= len(bench.sent()) <= 11
+
+
+@pytest.mark.rule("B8")
+def test_a_static_list_that_stands_is_told_once() -> None:
+    bench = Bench(line(replace(A, failback_mode=3)), {S1: hops(S1, 1)}).start()
+    bench.run(10)
+    bench.lists[S1] = tuple(replace(hop, source=HopSource.STATIC) for hop in hops(S1, 9))
+    for second in range(10, 15):
+        bench.request("INVITE")
+        bench.run(second + 1)
+    assert {s[2] for s in bench.sent("INVITE")} == {1}
+    assert len(bench.saw(events.Resolved)) == 2  # the first, and the static one

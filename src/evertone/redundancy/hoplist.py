@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from evertone.config.settings import PathSettings
 from evertone.model import Group, Hop, HopSource, Target
@@ -81,6 +81,8 @@ class HopList:
         if hops is old:
             return Change.NONE
         before = self.hop_of(self.current)
+        if before is not None and hops[0].source in (HopSource.STATIC, HopSource.STALE):
+            hops = _with(before, hops)
         self.hops = hops
         if len(hops) == len(old) and all(
             a.target == b.target for a, b in zip(hops, old, strict=True)
@@ -90,31 +92,15 @@ class HopList:
             return Change.CHANGED
         after = self.hop_of(self.current)
         if after is None:
-            return self._without_current(before)
+            self.current = None
+            self.away_since = None
+            return Change.CURRENT_GONE
         if after.index > 0 and hops[0].target not in {h.target for h in old[: before.index]}:
             self.away_since = now
             return Change.NEW_PRIMARY
         if after.index == 0:
             self.away_since = None
         return Change.CHANGED
-
-    def _without_current(self, before: Hop) -> Change:
-        if self.hops[0].source in (HopSource.STATIC, HopSource.STALE):
-            # B8: such a list never displaces a target that answers; it stays as the last hop
-            kept = Hop(
-                before.group,
-                len(self.hops),
-                before.target,
-                before.valid_until,
-                before.ttl_s,
-                before.why,
-                before.source,
-            )
-            self.hops = (*self.hops, kept)
-            return Change.CHANGED
-        self.current = None
-        self.away_since = None
-        return Change.CURRENT_GONE
 
     def settled(self, settle_s: float, now: float) -> bool:
         """X3: the primary has answered for ``settle_s``; True where 0 asks for nothing."""
@@ -164,3 +150,10 @@ class HopList:
             ttl = hop.ttl_s if hop is not None else float("inf")
             return None if ttl == float("inf") else self.away_since + ttl
         return None
+
+
+def _with(kept: Hop, hops: tuple[Hop, ...]) -> tuple[Hop, ...]:
+    """B8: a static or stale list never displaces a target that answers; it stays as the last."""
+    if any(hop.target == kept.target for hop in hops):
+        return hops
+    return (*hops, replace(kept, index=len(hops)))

@@ -11,6 +11,7 @@ from evertone.model import Hop, Target
 __all__ = ["Binding", "RegState", "Registration", "refresh_delay_s", "retry_delay_s"]
 
 _DEFAULT_OVERLAP_S = 60  # R3
+_LEAST_RETRY_S = 1.0  # R6: an interval of 0 would be a loop without end
 
 
 class RegState(enum.Enum):
@@ -108,7 +109,7 @@ def retry_delay_s(line: LineSettings, failures: int, draw: float) -> float:
     """Seconds until the next try after ``failures`` in a row (R6). ``draw`` in [0, 1)."""
     base = line.reg_failed_retry_min_time
     if base <= 0:
-        return line.reg_fail_retry_interval
+        return max(line.reg_fail_retry_interval, _LEAST_RETRY_S)
     # RFC 5626 §4.5: min(max-time, base * 2^consecutive-failures), then 50-100 % of it
     longest = max(line.reg_failed_retry_max_time, base)
     wait = min(longest, base * 2.0 ** min(failures, 32))
