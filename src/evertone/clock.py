@@ -6,15 +6,15 @@ a key again moves the timer. All times are seconds on whatever monotonic scale t
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Hashable, Iterator
+from heapq import heapify, heappop, heappush
 from typing import Generic, TypeVar
 
 __all__ = ["TimerTable"]
 
 K = TypeVar("K", bound=Hashable)
 
-_COMPACT_FLOOR = 64
+_COMPACT_EVERY = 64  # settings
 
 
 class TimerTable(Generic[K]):
@@ -23,8 +23,8 @@ class TimerTable(Generic[K]):
     __slots__ = ("_at", "_heap", "_seq")
 
     def __init__(self) -> None:
-        self._at: dict[K, tuple[float, int]] = {}
-        self._heap: list[tuple[float, int, K]] = []
+        self._at: dict[K, tuple[float, int, K]] = {}
+        self._heap: list[tuple[float, int, K]] = []  # the same entries, and such as are void
         self._seq = 0
 
     def __len__(self) -> int:
@@ -36,10 +36,9 @@ class TimerTable(Generic[K]):
     def set(self, key: K, at: float) -> None:
         """Set (or move) the timer ``key`` to fire at ``at`` seconds."""
         self._seq += 1
-        entry = (at, self._seq)
-        self._at[key] = entry
-        heapq.heappush(self._heap, (at, self._seq, key))
-        if len(self._heap) > _COMPACT_FLOOR + 4 * len(self._at):
+        entry = self._at[key] = (at, self._seq, key)
+        heappush(self._heap, entry)
+        if not self._seq % _COMPACT_EVERY and len(self._heap) > _COMPACT_EVERY + 4 * len(self._at):
             self._compact()
 
     def cancel(self, key: K) -> None:
@@ -55,10 +54,10 @@ class TimerTable(Generic[K]):
         """When the earliest timer fires, or None if no timer is set."""
         heap, current = self._heap, self._at
         while heap:
-            at, seq, key = heap[0]
-            if current.get(key) == (at, seq):
-                return at
-            heapq.heappop(heap)
+            entry = heap[0]
+            if current.get(entry[2]) is entry:
+                return entry[0]
+            heappop(heap)
         return None
 
     def pop_due(self, now: float) -> Iterator[K]:
@@ -70,13 +69,14 @@ class TimerTable(Generic[K]):
             at = self.next_deadline()
             if at is None or at > now:
                 return
-            key = heapq.heappop(self._heap)[2]
+            key = heappop(self._heap)[2]
             del self._at[key]
             yield key
 
     def items(self) -> list[tuple[K, float]]:
         """All timers that are set, earliest first (for snapshots)."""
-        return [(key, at) for key, (at, seq) in sorted(self._at.items(), key=lambda kv: kv[1])]
+        entries = sorted(self._at.values(), key=lambda entry: entry[:2])
+        return [(key, at) for at, _, key in entries]
 
     def clear(self) -> None:
         """Forget every timer."""
@@ -84,5 +84,5 @@ class TimerTable(Generic[K]):
         self._heap.clear()
 
     def _compact(self) -> None:
-        self._heap = [(at, seq, key) for key, (at, seq) in self._at.items()]
-        heapq.heapify(self._heap)
+        self._heap = list(self._at.values())
+        heapify(self._heap)

@@ -122,6 +122,8 @@ class Hop:
 class OutcomeKind(enum.Enum):
     """What one attempt came to, as the redundancy engine sees it."""
 
+    __hash__ = object.__hash__
+
     OK = "ok"  # 2xx
     UNAVAILABLE = "unavailable"  # silence, ICMP, refused, reset, TLS
     BUSY = "busy"  # 503 (and 408/500/502/504 as A5 says), with or without Retry-After

@@ -30,6 +30,8 @@ class RrType(enum.Enum):
     SRV = "SRV"
     NAPTR = "NAPTR"
 
+    __hash__ = object.__hash__  # members are single
+
 
 def canonical(name: str) -> str:
     """A domain name as it is compared: without case and last dot (D13, RFC 1034 §3.1)."""

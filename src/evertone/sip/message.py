@@ -188,6 +188,8 @@ def _unfolded(text: str) -> str:
 
 
 def _cut(body: bytes, stated: str | list[str]) -> bytes:
+    if not body and stated == "0":
+        return body
     if not isinstance(stated, str):
         raise SipParseError("more than one Content-Length")
     length = parse_integer(stated, "Content-Length")

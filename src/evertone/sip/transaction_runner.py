@@ -166,23 +166,23 @@ class Runner:
 
     def drop(self, tx: Transaction, now: float) -> None:
         """Forget a transaction and its timers; harmless if it is forgotten."""
-        if tx.index.get(tx.key) is not tx:
-            return
-        del tx.index[tx.key]
-        self.by_tid.pop(tx.tid, None)
-        self.let_go.pop(tx.tid, None)
-        self._timers.cancel(tx.tid * 2)
-        self._timers.cancel(tx.tid * 2 + 1)
-        self._ended(tx, now)
+        if tx.index.get(tx.key) is tx:
+            self._retire(tx)
+            self._forget(tx, now)
+
+    def _forget(self, tx: Transaction, now: float) -> None:
+        if tx.index.get(tx.key) is tx:
+            del tx.index[tx.key]
+            self._ended(tx, now)
 
     def sweep(self, now: float) -> None:
         """Forget those that have absorbed repetitions for long enough."""
         queue = self._lingering_short
         while queue and queue[0][0] <= now:
-            self.drop(queue.popleft()[1], now)
+            self._forget(queue.popleft()[1], now)
         queue = self._lingering_long
         while queue and queue[0][0] <= now:
-            self.drop(queue.popleft()[1], now)
+            self._forget(queue.popleft()[1], now)
 
     # --- the interpreter ---
 
@@ -391,7 +391,10 @@ class Runner:
     def _retire(self, tx: Transaction) -> None:
         """Its owner knows it no more; only repetitions still find it, by its key."""
         self.by_tid.pop(tx.tid, None)
-        self.let_go.pop(tx.tid, None)
+        if tx.late:
+            self.let_go.pop(tx.tid, None)
+        self._timers.cancel(tx.tid * 2)
+        self._timers.cancel(tx.tid * 2 + 1)
 
 
 # A mapping of every action to its method; a test holds it against the enum.
