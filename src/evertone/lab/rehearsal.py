@@ -236,8 +236,7 @@ class _Tally(Record):
         self.sent: Counter[str] = Counter()
         self.most = most
         self.cut = False
-        self.moved: Callable[[int], None] | None = None  # told of lines whose bindings move
-        self._places: dict[tuple[int, int], Target | None] = {}
+        self.bound: Callable[[Event], None] | None = None  # told of bindings that change
         self._own = frozenset(addresses)
 
     def packet(self, packet: Packet) -> None:
@@ -259,12 +258,8 @@ class _Tally(Record):
                 f"more than {MAX_EVENTS} events until {time_text(event.at)}: rehearse less (--for)"
             )
         super().event(node, event)
-        if self.moved is not None and isinstance(event, Registered | Refreshed | Unregistered):
-            place = event.hop.target if event.hop is not None else None
-            where = (event.line, event.server)
-            if type(event) is not Refreshed or self._places.get(where) != place:
-                self.moved(event.line)
-            self._places[where] = place
+        if self.bound is not None and isinstance(event, Registered | Refreshed | Unregistered):
+            self.bound(event)
 
 
 @dataclass(slots=True)
@@ -293,6 +288,8 @@ class _Play:
         self.refused: list[_Dialled] = []
         self.caller = Caller(CALLER_ADDRESS, self.world.rng_for(CALLER))
         self.rung_at: dict[int, tuple[int, float]] = {}  # calls of the caller: line and time
+        self.last_call: dict[int, int] = {}  # by line
+        self.bound_at: dict[int, tuple[int, Target | None]] = {}  # by line: server and target
         for host in site.hosts:
             self._attach(host)
         world = self.world
@@ -410,13 +407,18 @@ class _Play:
         times = {at + _SOON_S for at in turns if at + _SOON_S < for_s}
         times |= {number * every_s for number in range(1, math.ceil(for_s / every_s))}
         self.world.attach(CALLER, self.caller, [CALLER_ADDRESS])
-        self.tally.moved = self._moved
+        self.tally.bound = self._bound
         for at in sorted(times):
             for line in lines:
                 self.world.at(at, partial(self._ring, line))
 
-    def _moved(self, line: int) -> None:
-        self.world.at(self.world.now + _SOON_S, partial(self._ring, line))
+    def _bound(self, event: Event) -> None:
+        """A binding changed: call, but for one that is renewed where the last call got through."""
+        place = (event.server, event.hop.target if event.hop is not None else None)
+        called, bound = self.last_call.get(event.line, 0), self.bound_at.get(event.line)
+        if type(event) is not Refreshed or bound != place or called not in self.caller.rung:
+            self.world.at(self.world.now + _SOON_S, partial(self._ring, event.line))
+        self.bound_at[event.line] = place
 
     def _ring(self, line: int) -> None:
         """Call the line by each of its registrars, the first one first."""
@@ -431,6 +433,7 @@ class _Play:
                 ways |= {host.name: Way(host.name, host.inner, uri) for host in route.registrars}
         call = self.world.do(CALLER, lambda now: self.caller.call(tuple(ways.values()), now))
         self.rung_at[call] = (line, self.world.now)
+        self.last_call[line] = call
 
     def _incoming(self) -> Iterable[IncomingReport]:
         for call, (line, at) in self.rung_at.items():

@@ -139,10 +139,9 @@ def _why_waited(
     moved = [e for e in rehearsal.events if isinstance(e, FailedOver | FellBack)]
     rules = _rules(failed[:1]) or _rules(e for e in within if isinstance(e, TargetFailed))[:1]
     rules = rules or ((Rule.D16,) if case.of_dns else ())
-    path = scene.line.path(scene.first.group, scene.first.registrar)
     again = _rules(e for e in moved if e.at >= first.at)[:1]
-    if len(hampered) == len(calls) and path.failback_mode == 0 and first.waited_s is not None:
-        again = () if case.of_dns else (Rule.B1,)
+    if len(hampered) == len(calls) and first.waited_s is not None and not case.of_dns:
+        again = (Rule.B1,) if len(scene.first.path) > 1 else (Rule.P2,)
     return tuple(dict.fromkeys((*rules, *again)))
 
 
