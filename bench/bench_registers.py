@@ -33,6 +33,7 @@ from evertone.events import Event, Refreshed
 from evertone.io.driver import Driver, Listen
 from evertone.phone.phone import Phone
 
+PORT = 15060  # not 5060: a phone at work on this machine may have that one everywhere
 LINES = 1000
 PER_PHONE = 16
 EXPIRES_S = 10  # R3: refreshed after half of it
@@ -51,7 +52,7 @@ class Fleet:
     def __init__(self, net: Net, server: str, domain: str) -> None:
         self.refreshed = 0
         self._net = net
-        self._server = ServerSettings(address=server, port=5060, expires=EXPIRES_S)
+        self._server = ServerSettings(address=server, port=PORT, expires=EXPIRES_S)
         self._domain = domain
         self._drivers: list[tuple[Driver, Phone]] = []
 
@@ -121,7 +122,7 @@ def _theirs(directory: Path, net: Net, server: Kamailio, rate: int) -> float:
     sipp = Sipp(
         directory,
         "register",
-        (net.host(99), 5060),
+        (net.host(99), PORT),
         (server.address, server.port),
         user=name,
         password=password(name),
@@ -152,10 +153,10 @@ def run(profile: cProfile.Profile | None = None) -> list[Row]:
             print(f"registers: not measured, {why}", file=sys.stderr)
             return []
     passwords = {user(n): password(user(n)) for n in range(LINES)}
-    net = free_net()
+    net = free_net(PORT)
     with tempfile.TemporaryDirectory() as home:
         directory = Path(home)
-        with Kamailio(directory, net.host(1), passwords, nonce_expires_s=1) as server:
+        with Kamailio(directory, net.host(1), passwords, port=PORT, nonce_expires_s=1) as server:
             theirs = _theirs(directory, net, server, RATE)
             best = _theirs(directory, net, server, BEST_RATE)
             ours = asyncio.run(_ours(net, server, profile))
