@@ -126,6 +126,18 @@ def test_settle_starts_anew_when_an_answer_is_missed() -> None:
     assert bench.sent("INVITE")[-1] == (175.0, "INVITE", 2)
 
 
+@pytest.mark.rule("X3", "B4")
+def test_settle_asks_nobody_where_the_line_never_goes_home() -> None:
+    # found by the swarm (seed 999): OPTIONS every 10 s, for ever
+    server = ServerSettings(address="pbx.example", expires=600, failback_mode=3, failback_timeout=0)
+    bench = Bench(line(server, settle=35), {S1: hops(S1, 1, 2)})
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(1000)
+    assert bench.engine.snapshot().lists[0].current == bench.lists[S1][1].target
+    assert bench.sent("OPTIONS") == []
+
+
 @pytest.mark.rule("X3", "F4")
 def test_settle_holds_the_way_back_to_the_working_server() -> None:
     servers = [ServerSettings(address=f"10.0.0.{n}", expires=600) for n in (1, 2)]

@@ -23,6 +23,7 @@ from evertone.redundancy import interface as io
 from evertone.redundancy.hoplist import Change, HopList
 from evertone.redundancy.marks import TargetMarks
 from evertone.redundancy.policy import (
+    PROXY_GAVE_UP,
     DownAction,
     DownTrigger,
     FallbackType,
@@ -44,6 +45,7 @@ __all__ = ["Engine"]
 
 _START = TimerKey(TimerKind.START)
 _ALWAYS_SENT = frozenset({"REGISTER", "ACK", "CANCEL", "BYE"})  # B10
+_REFUSALS = frozenset({OutcomeKind.REFUSED, OutcomeKind.CHALLENGED})
 _ONE_HOP = frozenset({Purpose.HOME, Purpose.REMOVAL, Purpose.SETTLE})
 _NOT_REGISTERED = Outcome(
     OutcomeKind.UNAVAILABLE,
@@ -243,12 +245,23 @@ class Engine:
 
     def hops_for(self, walk: Walk, lst: HopList, now: float) -> list[Hop]:
         """Where the walk begins and in what order it goes on."""
-        return self._homing.order(walk, lst, now)
+        hops = self._homing.order(walk, lst, now)
+        if walk.purpose is not Purpose.IN_DIALOG:
+            return hops
+        signal = self.may_signal
+        return [
+            hop
+            for hop in hops
+            if signal(walk.method, walk.registrar, hop.group, hop.target, now)
+        ]
 
     def must_register(self, walk: Walk, hop: Hop, now: float) -> bool:
-        """B9 with register_on_enable 1; in successive mode F3 and C5."""
+        """B9 with register_on_enable 1; F3 and C5 in successive mode, and for proxies (P2)."""
         state = self._state
         registration = state.registrations[walk.registrar]
+        held = registration.binding(now)
+        if walk.someone_waits and hop.group.is_proxy and held and held.hop.group is not hop.group:
+            return True  # P2: always successively, so the line moves with the call
         if state.fallback is FallbackType.SUCCESSIVE and (
             state.on != walk.registrar or registration.binding(now) is None
         ):
@@ -287,6 +300,8 @@ class Engine:
         registrar = walk.registrar
         if walk.purpose is Purpose.IN_DIALOG and not self._whole_list_failed(walk):
             return  # a next hop of the dialog's own, or what B10 left of the list
+        if self._only_refused(walk):
+            return  # B9 goes on to the next target, but a server that refuses is alive (A6)
         self._serving.down(registrar, walk.hop, str(walk.last_outcome or ""), now)
         if walk.method == "REGISTER":
             return
@@ -294,6 +309,14 @@ class Engine:
         if down.action in (DownAction.SERVE_OTHER_NOW, DownAction.REGISTER_NOW):
             self._serving.recompute(walk.hop, now)
             self._registering.register(registrar, Reason.PROBE, down.rule, now)
+
+    def _only_refused(self, walk: Walk) -> bool:
+        if self._state.settings.redundancy_with_reg_fail_enable or walk.method == "REGISTER":
+            return False
+        outcomes = [out for (of, _), out in walk.failed.items() if of == walk.registrar]
+        return bool(outcomes) and all(
+            out.kind in _REFUSALS and out.code not in PROXY_GAVE_UP for out in outcomes
+        )
 
     def _whole_list_failed(self, walk: Walk) -> bool:
         """F8."""

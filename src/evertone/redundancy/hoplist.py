@@ -63,6 +63,12 @@ class HopList:
         """True while the current target is not the primary."""
         return bool(self.hops) and self.current is not None and self.current != self.hops[0].target
 
+    @property
+    def goes_home(self) -> bool:
+        """False where the line stays until the current target fails (B4 with 0)."""
+        in_time = self.failback.trigger is FailbackTrigger.DURATION
+        return self.path.failback_timeout > 0 or not in_time
+
     def hop_of(self, target: Target | None) -> Hop | None:
         """The hop of ``target``, None if it is not listed."""
         if target is None:

@@ -18,6 +18,7 @@ __all__ = [
     "DOWN_ROWS",
     "FAILBACK",
     "MOVE_ROWS",
+    "PROXY_GAVE_UP",
     "VERDICT_ROWS",
     "Ask",
     "DownAction",
@@ -85,7 +86,7 @@ VERDICT_ROWS: dict[tuple[Ask, OutcomeKind, bool], Verdict] = {
     (Ask.REQUEST, OutcomeKind.REFUSED, True): Verdict(Step.RESULT, Rule.A7, alive=True),
 }
 
-_PROXY_GAVE_UP = frozenset({408, 504})  # P1: a live path that could not reach the registrar
+PROXY_GAVE_UP = frozenset({408, 504})  # P1: a live path that could not reach the registrar
 _REGISTRAR_CANNOT = frozenset({408, 500, 502, 504})  # A5
 
 CAUSE_RULES: dict[Cause, Rule] = {
@@ -110,7 +111,7 @@ def verdict(
     row = VERDICT_ROWS[ask, kind, refusal_moves]
     if kind is OutcomeKind.BUSY and code in _REGISTRAR_CANNOT:
         return Verdict(row.step, Rule.A5, alive=False)
-    if kind is OutcomeKind.REFUSED and via_proxy and code in _PROXY_GAVE_UP and not alerted:
+    if kind is OutcomeKind.REFUSED and via_proxy and code in PROXY_GAVE_UP and not alerted:
         return Verdict(Step.NEXT, Rule.P1, alive=True)
     return row
 

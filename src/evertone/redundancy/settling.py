@@ -68,7 +68,7 @@ class Settling:
     def _left(self, lst: HopList) -> bool:
         """The line is away from this list's primary, or from its whole server or proxy."""
         state = self._state
-        if lst.away:
+        if lst.away and lst.goes_home:
             return True
         if lst.group is Group.PROXY1 and state.proxy is Group.PROXY2:
             return True
