@@ -78,6 +78,18 @@ def test_leading_routes_that_name_the_dead_target_are_replaced() -> None:
     assert len(request.routes) == 2
 
 
+@pytest.mark.rule("C2")
+def test_both_sides_of_a_dead_server_that_bridges_transports_are_replaced() -> None:
+    """RFC 5658: TLS on our side, UDP on the other: left in, it would be routed through again."""
+    routes = "<sip:192.0.2.1:5061;transport=tls;lr>, <sip:192.0.2.1:5060;lr>, <sip:192.0.2.5;lr>"
+    request = Request("BYE", "sip:bob@192.0.2.7", [("Route", routes)])
+    reroute(request, TLS, Target("192.0.2.2", 5061, Transport.TLS, "sip.example.net"))
+    assert [str(route.uri) for route in request.routes] == [
+        "sip:192.0.2.2:5061;transport=tls;lr",
+        "sip:192.0.2.5;lr",
+    ]
+
+
 @pytest.mark.rule("C2", "C4")
 def test_a_bye_whose_server_died_goes_to_the_other_target_of_its_list() -> None:
     """Behind a list of two: the Route that names the dead one is replaced, with the next CSeq."""

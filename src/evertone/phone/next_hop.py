@@ -55,7 +55,8 @@ def reroute(request: Request, dead: Target, instead: Target) -> None:
 
 def rerouted(routes: tuple[NameAddr, ...], dead: Target, instead: Target) -> tuple[NameAddr, ...]:
     """``routes`` with the leading ones that name ``dead`` replaced by ``instead``; unchanged
-    where none does."""
+    where none does. Its entry for the other side of it, of whatever port and transport, is one
+    of them (RFC 5658): the machine is dead from there, too."""
     rest = list(routes)
     while rest and _names(rest[0].uri, dead):
         rest.pop(0)
@@ -63,9 +64,8 @@ def rerouted(routes: tuple[NameAddr, ...], dead: Target, instead: Target) -> tup
 
 
 def _names(uri: Uri, target: Target) -> bool:
-    transport = transport_of(uri, target.transport) or target.transport
-    literal = literal_target(uri, transport)
-    return literal is not None and (literal.address, literal.port) == (target.address, target.port)
+    literal = literal_target(uri, target.transport)
+    return literal is not None and literal.address == target.address
 
 
 def _route(target: Target) -> NameAddr:
