@@ -78,7 +78,7 @@ def test_a_zone_file(tmp_path: Path) -> None:
     zone.write_text("yealink.pbx.com. A 203.0.113.7\n")
     result = _explain(GUIDE, "--zone", zone)
     assert "UDP 203.0.113.7:5060" in result.output
-    assert "1 records of the zone file" in " ".join(result.output.split())
+    assert "DNS: zone file" in " ".join(result.output.split())
     assert "invented" not in result.output
 
 
