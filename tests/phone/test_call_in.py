@@ -238,7 +238,7 @@ def test_an_invite_without_an_offer_gets_ours() -> None:
     assert sdp.parse(last_answer(desk).body).connection == "192.0.2.10"
 
 
-def test_a_re_invite_is_answered_with_a_new_version_of_our_description() -> None:
+def test_a_re_invite_is_answered_with_a_new_version_only_where_we_say_something_new() -> None:
     desk = registered(auto_answer=True)
     request = invite(contact_uri(desk))
     desk.say(desk.flow_to(ONE), request)
@@ -248,8 +248,13 @@ def test_a_re_invite_is_answered_with_a_new_version_of_our_description() -> None
     again = last_answer(desk)
     second = sdp.parse(again.body)
     assert again.status == 200
-    assert second.origin.version > first.origin.version
-    assert second.media[0].port == first.media[0].port
+    assert second == first  # RFC 3264 §8: the version grows with what is said
+    on_hold = SDP + b"a=sendonly\r\n"
+    desk.say(desk.flow_to(ONE), within(desk, request, "INVITE", 3, body=on_hold))
+    third = sdp.parse(last_answer(desk).body)
+    assert third.origin.version > first.origin.version
+    assert third.media[0].port == first.media[0].port
+    assert third.direction(third.media[0]) is sdp.Direction.RECVONLY
     desk.say(desk.flow_to(ONE), within(desk, request, "INVITE", 1, body=SDP))
     assert last_answer(desk).status == 500  # out of order, RFC 3261 §12.2.2
 

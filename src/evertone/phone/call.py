@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
-from evertone.errors import SipParseError
-from evertone.events import CallChanged
+from evertone.errors import SipParseError, UsageError
+from evertone.events import CallChanged, MediaChanged
 from evertone.model import Hop, Target
 from evertone.phone.call_states import PUBLIC, TABLE, Act, CallEvent, CallState
-from evertone.phone.dialogs import Farewell, SurplusBye
+from evertone.phone.dialogs import Farewell, SurplusBye, hop_of
 from evertone.phone.flow_table import Flow, Holder
 from evertone.phone.line import Line
+from evertone.phone.media_session import MediaSession
+from evertone.phone.next_hop import rerouted
 from evertone.phone.services import Services
 from evertone.phone.snapshot import CallSnapshot
 from evertone.phone.timer import Timer, TimerKind
+from evertone.phone.way import Way
 from evertone.rules import Rule
-from evertone.sip import sdp
 from evertone.sip.build import with_sdp
 from evertone.sip.dialog import Dialog
 from evertone.sip.message import Request, Response
+from evertone.sip.sdp import Direction
 
 __all__ = ["Call", "CallOwner"]
 
@@ -37,7 +41,15 @@ class Call:
     direction = ""
 
     def __init__(
-        self, id: str, line: Line, peer: str, state: CallState, owner: CallOwner, *, server: int = 0
+        self,
+        id: str,
+        line: Line,
+        peer: str,
+        state: CallState,
+        owner: CallOwner,
+        *,
+        server: int = 0,
+        session: MediaSession | None = None,
     ) -> None:
         self.id = id
         self.line = line
@@ -47,8 +59,10 @@ class Call:
         self.dialog: Dialog | None = None
         self.own: Flow | None = None  # the flow by which the dialog was made
         self._owner = owner
-        self._media_port = line.services.media_ports.lend()
-        self._sdp_version = 0
+        self._borrows = session is not None
+        self.session = session or MediaSession(line.services.media_ports.lend())
+        self.way = Way(self)
+        self._told_media = Direction.SENDRECV
 
     @property
     def services(self) -> Services:
@@ -116,6 +130,13 @@ class Call:
 
     def timer_due(self, now: float) -> None:
         """The call's own timer is due."""
+        if self.state is CallState.ESTABLISHED:
+            self.way.timer_due(now)
+        else:
+            self.ring_due(now)
+
+    def ring_due(self, now: float) -> None:
+        """It has not been answered for a while."""
         raise NotImplementedError
 
     def snapshot(self) -> CallSnapshot:
@@ -129,15 +150,20 @@ class Call:
             self.peer,
             self.server,
             target,
+            self._told_media.value,
         )
 
     # --- media ----------------------------------------------------------------------------------
 
+    def set_media(self, direction: Direction, now: float) -> None:
+        """Hold (sendonly) or resume (sendrecv). Raises UsageError where that means nothing."""
+        if self.state is not CallState.ESTABLISHED:
+            raise UsageError(f"call {self.id!r} is {self.state.value}: nothing to hold")
+        self.way.want(direction, now)
+
     def put_offer(self, message: Request | Response, flow: Flow) -> None:
         """Give ``message`` our offer: G.711 at our address on ``flow``."""
-        self._sdp_version += 1
-        offer = sdp.offer(flow.local[0], self._media_port, version=self._sdp_version)
-        with_sdp(message, offer.to_bytes())
+        with_sdp(message, self.session.offer(flow.local[0]))
 
     def put_description(self, response: Response, request: Request, flow: Flow) -> None:
         """Give the 200 to an INVITE its description: the answer to the offer of
@@ -148,24 +174,76 @@ class Call:
         if not request.body:
             self.put_offer(response, flow)
             return
-        self._sdp_version += 1
-        answer = sdp.answer(
-            sdp.parse(request.body),
-            flow.local[0],
-            self._media_port,
-            version=self._sdp_version,
-        )
-        with_sdp(response, answer.to_bytes())
+        with_sdp(response, self.session.answer(request.body, flow.local[0]))
 
     def can_meet(self, request: Request) -> SipParseError | None:
         """Why the offer of ``request`` cannot be met; None if it can."""
-        if not request.body:
+        return self.session.can_meet(request.body) if request.body else None
+
+    def tell_media(self, now: float, *, reason: str = "") -> None:
+        """Announce who sends, if that is news."""
+        direction = self.session.direction
+        if direction is None or direction is self._told_media:
+            return
+        self._told_media = direction
+        self.services.announce(
+            MediaChanged(
+                at=now,
+                line=self.line.number,
+                server=self.server,
+                reason=reason,
+                call=self.id,
+                media=direction.value,
+            )
+        )
+
+    # --- the way (C2, X5) -----------------------------------------------------------------------
+
+    @property
+    def next_hop(self) -> Target | None:
+        """Where the dialog's next request goes; None without one."""
+        if self.dialog is None or self.own is None:
             return None
-        try:
-            sdp.answer(sdp.parse(request.body), "127.0.0.1", self._media_port)
-        except SipParseError as error:
-            return error
-        return None
+        return hop_of(self.services, self.dialog, self.own)
+
+    def hangs_on(self, target: Target) -> bool:
+        """True if the call's requests go to ``target``, or come from there."""
+        return self.own is not None and target in (self.own.target, self.next_hop)
+
+    def may_signal(self, now: float) -> bool:
+        """False where B10 forbids a re-INVITE to the dialog's own next hop."""
+        hop = self.next_hop
+        return hop is None or self.line.may_signal("INVITE", self.server, hop, now)
+
+    def reroute(self, dead: Target, instead: Target) -> None:
+        """C2: from now on ``instead`` takes the place of ``dead`` in the route set."""
+        if self.dialog is not None:
+            routes = rerouted(self.dialog.route_set, dead, instead)
+            self.dialog = replace(self.dialog, route_set=routes)
+
+    def go_by(self, flow: Flow, now: float) -> None:
+        """The call hangs on ``flow`` now."""
+        before = self.own
+        self.hold(flow)
+        if before is not None and before is not flow:
+            self.services.flows.release(before, self._holder, now)
+
+    def reached_by(self, flow: Flow, now: float) -> None:
+        """The peer's re-INVITE came by ``flow``. Where that leads to another server of ours
+        than the dialog does, the peer has left that one: so do we (C2)."""
+        own = self.own
+        if own is None or flow is own or flow.target == own.target:
+            return
+        if self.line.knows(flow.target):
+            if self.next_hop == own.target:
+                self.reroute(own.target, flow.target)
+            self.go_by(flow, now)
+
+    def take_over(self, dialog: Dialog, flow: Flow, server: int, now: float) -> None:
+        """The call goes on in another dialog (RFC 3891)."""
+        self.dialog, self.server = dialog, server
+        self.go_by(flow, now)
+        self._owner.changed(self, now)
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -193,7 +271,7 @@ class Call:
 
     def discard(self) -> None:
         """It came to nothing before it began."""
-        self.services.media_ports.give_back(self._media_port)
+        self.services.media_ports.give_back(self.session.port)
 
     @property
     def _holder(self) -> Holder:
@@ -201,6 +279,8 @@ class Call:
 
     def _release(self, now: float) -> None:
         self.disarm()
-        self.services.media_ports.give_back(self._media_port)
+        self.way.close(now)
+        if not self._borrows:
+            self.services.media_ports.give_back(self.session.port)
         if self.own is not None:
             self.services.flows.release(self.own, self._holder, now)

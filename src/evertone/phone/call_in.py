@@ -53,7 +53,7 @@ class IncomingCall(Call):
         self.tell(now, reason="a call comes in")
         self._owner.changed(self, now)
 
-    def timer_due(self, now: float) -> None:
+    def ring_due(self, now: float) -> None:
         """Ring once more, or give up."""
         if now >= self._rings_until:
             self.step(CallEvent.TOO_LONG, now, code=480)

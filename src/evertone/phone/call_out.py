@@ -13,11 +13,13 @@ from evertone.phone.dialogs import SurplusBye, send_ack
 from evertone.phone.exchange import Exchange, Leg
 from evertone.phone.flow_table import Flow
 from evertone.phone.line import Line
+from evertone.phone.media_session import MediaSession
 from evertone.phone.reading import lenient
 from evertone.rules import Rule
 from evertone.sip.build import new_call_id, new_tag, request_to
 from evertone.sip.dialog import Dialog, DialogId, Forks
 from evertone.sip.message import Request, Response
+from evertone.sip.replaces import OPTION_TAG
 from evertone.sip.values import NameAddr
 
 __all__ = ["OutgoingCall"]
@@ -63,6 +65,7 @@ class InviteJob(AttemptJob):
             user_agent=self.line.services.user_agent,
         )
         call.put_offer(request, flow)
+        call.decorate(request)
         self.forks = Forks(request)
         return request
 
@@ -124,8 +127,16 @@ class OutgoingCall(Call):
 
     direction = "out"
 
-    def __init__(self, id: str, line: Line, number: str, owner: CallOwner) -> None:
-        super().__init__(id, line, number, CallState.CALLING, owner)
+    def __init__(
+        self,
+        id: str,
+        line: Line,
+        number: str,
+        owner: CallOwner,
+        *,
+        session: MediaSession | None = None,
+    ) -> None:
+        super().__init__(id, line, number, CallState.CALLING, owner, session=session)
         rng = line.services.rng
         self.call_id = new_call_id(rng)
         self.from_tag = new_tag(rng)
@@ -138,6 +149,10 @@ class OutgoingCall(Call):
         """Have the INVITE conducted."""
         self.tell(now, reason="the user calls")
         self._request = self.line.want(self, "INVITE", now, someone_waits=True)
+
+    def decorate(self, request: Request) -> None:
+        """Add to an INVITE what this kind of call needs beyond the usual."""
+        request.add("Supported", OPTION_TAG)
 
     # --- line.Wanted --------------------------------------------------------------------------
 
@@ -221,7 +236,7 @@ class OutgoingCall(Call):
         """The caller's."""
         return {Act.ACK: self._ack, Act.CANCEL: self._cancel, Act.BYE: self.say_bye}
 
-    def timer_due(self, now: float) -> None:
+    def ring_due(self, now: float) -> None:
         """It rang for longer than anybody lets it ring."""
         self.step(CallEvent.TOO_LONG, now, code=408)
 
@@ -248,6 +263,7 @@ class OutgoingCall(Call):
         self.dialog = dialog
         self.server = job.attempt.registrar
         self.hold(leg.flow)
+        self.session.take_answer(response.body)
         self.disarm()
         self.step(CallEvent.ACCEPTED, now, code=response.status, rule=Rule.C1, hop=job.attempt.hop)
         for other in self._jobs:

@@ -43,6 +43,8 @@ class CallEvent(enum.Enum):
     TOO_LONG = "it rang for too long"
     HANGUP = "the user hangs up"
     PEER_BYE = "the peer hung up"
+    PEER_GONE = "the peer knows no such call"
+    CUT_OFF = "the peer cannot be reached any more"
 
 
 class Act(enum.Enum):
@@ -100,6 +102,9 @@ _ROWS: dict[tuple[CallState, CallEvent], Step] = {
     # both
     (_S.ESTABLISHED, _E.HANGUP): Step(_S.ENDED, Act.BYE),
     (_S.ESTABLISHED, _E.PEER_BYE): Step(_S.ENDED),
+    (_S.ESTABLISHED, _E.PEER_GONE): Step(_S.ENDED),
+    (_S.ESTABLISHED, _E.CUT_OFF): Step(_S.ENDED, Act.BYE),
+    (_S.ESTABLISHED, _E.NOT_ACKED): Step(_S.ENDED, Act.BYE),
     # what was owed when the user hung up between 200 and ACK
     (_S.ENDED, _E.ACKED): Step(_S.ENDED, Act.BYE),
     (_S.ENDED, _E.NOT_ACKED): Step(_S.ENDED, Act.BYE),

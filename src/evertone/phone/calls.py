@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from evertone.errors import LimitError, UsageError
+from evertone.events import FailedOver, FellBack
 from evertone.phone.call import Call
 from evertone.phone.call_in import IncomingCall
 from evertone.phone.call_out import OutgoingCall
 from evertone.phone.call_states import CallEvent
 from evertone.phone.flow_table import Flow
 from evertone.phone.line import Line
+from evertone.phone.replace import Answered
 from evertone.phone.snapshot import CallSnapshot
 from evertone.sip.dialog import DialogId
 from evertone.sip.message import Request
@@ -30,6 +32,9 @@ class Calls:
         self._by_dialog: dict[DialogId, Call] = {}
         self._dialog_of: dict[str, DialogId] = {}
         self._by_tid: dict[int, IncomingCall] = {}
+        self._answered: dict[int, Answered] = {}
+        for line in lines.values():
+            line.follower = self
         self._last = 0
 
     def __len__(self) -> int:
@@ -90,6 +95,14 @@ class Calls:
         """The call that a dialog belongs to."""
         return self._by_dialog.get(id)
 
+    def has_answered(self, tid: int, answered: Answered) -> None:
+        """An INVITE within a call was answered 200 (or one in the place of its dialog)."""
+        self._answered[tid] = answered
+
+    def answered_by(self, tid: int) -> Answered | None:
+        """What waits for the ACK of this INVITE within a call."""
+        return self._answered.get(tid)
+
     def of_transaction(self, tid: int) -> IncomingCall | None:
         """The call that an INVITE's server transaction belongs to, ended or not."""
         return self._by_tid.get(tid)
@@ -104,6 +117,7 @@ class Calls:
 
     def transaction_gone(self, tid: int) -> None:
         """The layer has done with an INVITE's server transaction."""
+        self._answered.pop(tid, None)
         call = self._by_tid.get(tid)
         if call is None:
             return
@@ -116,6 +130,26 @@ class Calls:
         found = self._calls.get(call)
         if found is not None:
             found.timer_due(now)
+
+    # --- line.Follower, and connections (X5, R9) --------------------------------------------------
+
+    def line_moved(self, line: Line, event: FailedOver | FellBack, now: float) -> None:
+        """A target or a whole server was found dead: calls that hang on it look for their peer."""
+        for call in list(self._calls.values()):
+            if call.line is line and _left_behind(call, event):
+                call.way.look(now)
+
+    def line_registered(self, line: Line, now: float) -> None:
+        """Calls that had lost their way may find one now."""
+        for call in list(self._calls.values()):
+            if call.line is line and call.way.adrift:
+                call.way.look(now)
+
+    def flow_lost(self, flow: Flow, now: float) -> None:
+        """A connection ended: the calls that hung on it look for their peer."""
+        for call in list(self._calls.values()):
+            if call.own is flow:
+                call.way.look(now)
 
     # --- call.CallOwner -----------------------------------------------------------------------
 
@@ -148,6 +182,13 @@ class Calls:
         idle = not self._calls
         for line in self._lines.values():
             line.calls_changed(idle, _servers(self._calls.values(), line), now)
+
+
+def _left_behind(call: Call, event: FailedOver | FellBack) -> bool:
+    if isinstance(event, FailedOver):
+        return event.origin is not None and call.hangs_on(event.origin)
+    stays = event.hop is not None and call.hangs_on(event.hop.target)
+    return call.server == event.origin_server and not stays
 
 
 def _servers(calls: Iterable[Call], line: Line) -> frozenset[int]:

@@ -8,6 +8,7 @@ from typing import Protocol
 from evertone.config.settings import LineSettings
 from evertone.dns.locate import Where
 from evertone.dns.locator import Located, LocateFailed
+from evertone.events import FailedOver, FellBack
 from evertone.model import Attempt, Group, Outcome, Target
 from evertone.phone.attempt import AttemptJob
 from evertone.phone.exchange import Exchange
@@ -27,7 +28,7 @@ from evertone.redundancy.marks import TargetMarks
 from evertone.redundancy.snapshot import RegistrationSnapshot
 from evertone.sip.auth import Credentials
 
-__all__ = ["LOCATE", "Line", "Wanted"]
+__all__ = ["LOCATE", "Follower", "Line", "Wanted"]
 
 LOCATE = "locate"
 """First item of a line's tickets at the locator."""
@@ -43,6 +44,16 @@ class Wanted(Protocol):
         """It is over."""
 
 
+class Follower(Protocol):
+    """Who goes where a line goes: its calls (X5)."""
+
+    def line_moved(self, line: Line, event: FailedOver | FellBack, now: float) -> None:
+        """A target or server that failed was left for another."""
+
+    def line_registered(self, line: Line, now: float) -> None:
+        """A REGISTER succeeded."""
+
+
 class Line:
     """``account.X`` at work. The phone feeds it; effects go through :class:`Services`."""
 
@@ -55,6 +66,7 @@ class Line:
         self.engine = Engine(settings, services.settings.timers, marks, services.rng)
         watched = services.settings.watched_by(settings.line)
         self.subscriptions = Subscriptions(self, interests_of(settings, watched))
+        self.follower: Follower | None = None
         self._running: dict[int, tuple[Attempt, Exchange]] = {}
         self._wanted: dict[int, Wanted] = {}
         self._last_request = 0
@@ -91,8 +103,10 @@ class Line:
         """An attempt has its result."""
         self._running.pop(attempt.id, None)
         self.tell(io.Finished(attempt.id, outcome, expires_s), now)
-        if expires_s and self.subscriptions:
+        if expires_s:
             self.subscriptions.registered(now)
+            if self.follower is not None:
+                self.follower.line_registered(self, now)
 
     def start(self, now: float) -> None:
         """Begin to register; after a random wait, if so configured (R7)."""
@@ -237,6 +251,19 @@ class Line:
         """How the line stands with each of its servers."""
         return self.engine.snapshot().registrations
 
+    def may_signal(self, method: str, server: int, target: Target, now: float) -> bool:
+        """B10: may a request within a dialog go to ``target``?"""
+        return all(
+            self.engine.may_signal(method, server, group, target, now)
+            for group in self.settings.paths(server)
+        )
+
+    def knows(self, target: Target) -> bool:
+        """True for a target of our own servers and proxies."""
+        return any(
+            hop.target == target for known in self.engine.snapshot().lists for hop in known.hops
+        )
+
     def server_at(self, target: Target) -> int:
         """The server that a request from ``target`` came from, as far as bindings tell (F6)."""
         for binding in self.book.bindings.values():
@@ -347,7 +374,10 @@ class Line:
         self.subscriptions.moved(output.registrar, now)
 
     def _announce(self, output: io.Announce, now: float) -> None:
-        self.services.announce(output.event)
+        event = output.event
+        self.services.announce(event)
+        if self.follower is not None and isinstance(event, FailedOver | FellBack):
+            self.follower.line_moved(self, event, now)
 
     def _let_go(self, binding: Binding, now: float) -> None:
         """A binding is gone: its flow is held no more, unless by another binding."""

@@ -49,6 +49,7 @@ from evertone.rules import Rule
 from evertone.sip import transaction as tx
 from evertone.sip.framing import Ping, Pong
 from evertone.sip.message import parse
+from evertone.sip.sdp import Direction
 
 __all__ = ["Phone"]
 
@@ -174,6 +175,19 @@ class Phone:
         self._calls.user_says(call, CallEvent.HANGUP, now)
         self._settle(now)
 
+    def hold(self, call: str, now: float) -> None:
+        """Put an established call on hold: we send (music, or silence), the peer does not.
+
+        UsageError if there is no such call, if it is not established, or held already.
+        """
+        self._calls.get(call).set_media(Direction.SENDONLY, now)
+        self._settle(now)
+
+    def resume(self, call: str, now: float) -> None:
+        """Take a call back that is on hold. UsageError as for :meth:`hold`."""
+        self._calls.get(call).set_media(Direction.SENDRECV, now)
+        self._settle(now)
+
     def network_changed(self, now: float, reason: str = "") -> None:
         """The network changed, or the machine resumed: all lines register anew (R8).
 
@@ -289,6 +303,7 @@ class Phone:
         self._services.exchanges.flow_lost(flow, event.cause, event.text, now)
         for line in self._lines.values():
             line.flow_lost(flow, now)
+        self._calls.flow_lost(flow, now)
 
     def _unreachable(self, event: Unreachable, now: float) -> None:
         self._services.exchanges.unreachable(event, now)

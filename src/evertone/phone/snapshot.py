@@ -57,7 +57,7 @@ class LineSnapshot:
 @dataclass(frozen=True, slots=True)
 class CallSnapshot:
     """One call: its public id (as in events), line, direction ("in", "out"), state, peer, the
-    registrar (0: none yet) and target it hangs on."""
+    registrar (0: none yet) and target it hangs on, and who sends voice (as in events)."""
 
     call: str
     line: int
@@ -66,6 +66,7 @@ class CallSnapshot:
     peer: str
     server: int
     target: Target | None
+    media: str = "sendrecv"
 
 
 @dataclass(frozen=True, slots=True)

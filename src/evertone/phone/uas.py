@@ -8,18 +8,21 @@ from evertone.errors import SipParseError
 from evertone.phone.call import Call
 from evertone.phone.call_states import CallEvent, CallState
 from evertone.phone.calls import Calls
+from evertone.phone.dialogs import Farewell
 from evertone.phone.flow_table import Flow
 from evertone.phone.identity import LINE_PARAM
 from evertone.phone.line import Line
 from evertone.phone.reading import lenient
+from evertone.phone.replace import Answered
 from evertone.phone.services import Services
 from evertone.phone.watching import message_waiting
 from evertone.sip import dialog_info, message_summary
 from evertone.sip.build import ALLOW, new_tag, response_to
 from evertone.sip.check import check_request, unsupported_extensions
-from evertone.sip.dialog import DialogId
+from evertone.sip.dialog import Dialog, DialogId
 from evertone.sip.grammar import unescape
 from evertone.sip.message import Request, Response
+from evertone.sip.replaces import OPTION_TAG, parse_replaces
 from evertone.sip.sdp import SDP_TYPE
 from evertone.sip.transaction import GotAck, GotCancel, GotRequest, NoAck
 
@@ -27,6 +30,7 @@ __all__ = ["INSIDE", "OUTSIDE", "Uas"]
 
 _ACCEPTED_EVENTS = frozenset({"message-summary", "check-sync", "reg", "keep-alive"})
 _ALLOW_EVENTS = f"{message_summary.PACKAGE}, {dialog_info.PACKAGE}"
+_SUPPORTED = (OPTION_TAG,)
 _KNOWN_METHODS = frozenset(
     {"REGISTER", "SUBSCRIBE", "REFER", "MESSAGE", "INFO", "PRACK", "PUBLISH", "UPDATE"}
 )
@@ -53,7 +57,7 @@ class Uas:
     def got_request(self, effect: GotRequest, flow: Flow, now: float) -> None:
         """A new server transaction."""
         tid, request = effect.tid, effect.request
-        fault = check_request(request)
+        fault = check_request(request, supported=_SUPPORTED)
         if fault is not None:
             self._refuse(tid, request, fault[0], now, reason=fault[1])
             return
@@ -67,6 +71,9 @@ class Uas:
 
     def got_ack(self, effect: GotAck, now: float) -> None:
         """The ACK to a 200 of ours."""
+        answered = self._calls.answered_by(effect.tid)
+        if answered is not None:
+            answered.acked(now)
         call = self._calls.of_transaction(effect.tid)
         if call is not None:
             call.step(CallEvent.ACKED, now)
@@ -79,6 +86,9 @@ class Uas:
 
     def no_ack(self, effect: NoAck, now: float) -> None:
         """Our answer was never acknowledged."""
+        answered = self._calls.answered_by(effect.tid)
+        if answered is not None:
+            answered.call.step(CallEvent.NOT_ACKED, now)  # RFC 3261 §14.2
         call = self._calls.of_transaction(effect.tid)
         if call is not None and call.state in (CallState.ANSWERING, CallState.ENDED):
             call.step(CallEvent.NOT_ACKED, now)
@@ -93,10 +103,13 @@ class Uas:
         if self._calls.has_invite(request.call_id, request.from_.tag):  # F6, RFC 3261 §8.2.2.2
             self._refuse(tid, request, 482, now)
             return
+        line, server = found
+        if "Replaces" in request:
+            self._take_over(tid, request, flow, server, now)
+            return
         if self._calls.full or self._services.stopping:
             self._refuse(tid, request, 486, now)
             return
-        line, server = found
         call = self._calls.ring(line, tid, request, flow, server)
         error = call.can_meet(request)
         if error is not None:
@@ -111,6 +124,44 @@ class Uas:
             return
         if self._auto_answer:
             call.step(CallEvent.ANSWER, now)
+
+    def _take_over(self, tid: int, request: Request, flow: Flow, server: int, now: float) -> None:
+        """X5, RFC 3891 §3: a call goes on in another dialog. It does not ring; the dialog
+        replaced is ended once the new one is acknowledged."""
+        try:
+            call = self._replaced(request, now)
+            answer = self._response(request, 200)
+            answer.add("Contact", call.line.identity.contact(server, flow))
+            dialog = Dialog.as_callee(request, answer)
+            call.put_description(answer, request, flow)
+        except SipParseError as error:
+            self._refuse(tid, request, error.status or 400, now)
+            return
+        assert call.dialog is not None
+        assert call.own is not None
+        farewell = Farewell(call.line, call.dialog, call.own, call.server)
+        self._calls.has_answered(tid, Answered(call, farewell))
+        call.take_over(dialog, flow, server, now)
+        self._services.layer.respond(tid, answer, now)
+        call.tell_media(now)
+
+    def _replaced(self, request: Request, now: float) -> Call:
+        """The call that an INVITE with Replaces is about. Raises SipParseError with the status
+        to refuse it with."""
+        if request.count("Replaces") > 1:
+            raise SipParseError("more than one Replaces", 400)
+        replaces = parse_replaces(request.get("Replaces") or "")
+        call = self._calls.of_dialog(replaces.dialog)
+        if call is None or call.state is not CallState.ESTABLISHED:
+            raise SipParseError("Replaces: no such dialog", 481)
+        if replaces.early_only:
+            raise SipParseError("Replaces: it has been answered", 486)
+        unfit = call.can_meet(request)
+        if unfit is not None:
+            raise unfit
+        if not call.way.may_answer(now):
+            raise SipParseError("Replaces: we are replacing it ourselves", 491)
+        return call
 
     def _options(self, tid: int, request: Request, flow: Flow, now: float) -> None:
         """RFC 3261 §11.2: what we can do. No call is meant, so no description either."""
@@ -172,7 +223,7 @@ class Uas:
         call = self._within(tid, request, now)
         if call is None:
             return
-        if call.state is not CallState.ESTABLISHED:
+        if call.state is not CallState.ESTABLISHED or not call.way.may_answer(now):
             self._refuse(tid, request, 491, now)
             return
         response = self._response(request, 200)
@@ -182,7 +233,10 @@ class Uas:
         except SipParseError as error:
             self._refuse(tid, request, error.status or 400, now)
             return
+        self._calls.has_answered(tid, Answered(call))
         self._services.layer.respond(tid, response, now)
+        call.reached_by(flow, now)
+        call.tell_media(now)
 
     def _options_within(self, tid: int, request: Request, flow: Flow, now: float) -> None:
         if self._within(tid, request, now) is not None:
@@ -219,7 +273,7 @@ class Uas:
         elif status == 489:
             response.add("Allow-Events", _ALLOW_EVENTS)
         elif status == 420:
-            for tag in unsupported_extensions(request):
+            for tag in unsupported_extensions(request, _SUPPORTED):
                 response.add("Unsupported", tag)
         self._services.layer.respond(tid, response, now)
 
