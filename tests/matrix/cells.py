@@ -151,7 +151,7 @@ STANDING_CALL_S = 3.0
 FAULT_S = 10.0
 REQUEST_S = 11.0
 """When an INVITE or BYE is wanted; a REGISTER is the refresh that falls due."""
-WITNESS_S = 90.0
+WITNESS_S = 72.0
 """A call late in the outage: it shows who serves."""
 RECOVERY_S = 110.0
 HANGUP_S = 190.0
@@ -163,6 +163,9 @@ EXPIRES_S = 60
 FALLBACK_TIMEOUT_S = 20
 PROXY_INTERVAL_S = 20
 RETRY_INTERVAL_S = 15
+SUBSCRIBE_S = 24
+"""A mailbox subscription: its refresh falls due at 12 s, soon after the fault."""
+SUBSCRIBE_RETRY_S = 10
 FAILBACK_TIMEOUT_S = 60
 NAME_TTL_S = 5
 """Of NAPTR and SRV records: nearly every request must ask for them anew (D11)."""
@@ -189,6 +192,9 @@ def line_settings(cell: Cell) -> LineSettings:
         outbound_proxy_fallback_interval=PROXY_INTERVAL_S,
         reg_fail_retry_interval=RETRY_INTERVAL_S,
         call_survival=0,
+        subscribe_mwi=int(cell.request is Request.SUBSCRIBE),
+        subscribe_mwi_expires=SUBSCRIBE_S,
+        sub_fail_retry_interval=SUBSCRIBE_RETRY_S,
     )
     return _VARIANTS[cell.topology](cell, common)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from evertone.events import CallChanged, FailedOver, FellBack
-from evertone.model import Transport
 from evertone.schedule import SipTimers, send_times
 from tests.matrix.cells import (
     ADDRESSES,
@@ -13,14 +13,16 @@ from tests.matrix.cells import (
     FAULT_S,
     RECOVERY_S,
     RETRY_AFTER_S,
+    SLOW_S,
+    TOO_SLOW_S,
     WITNESS_S,
-    Cell,
+    Fault,
     Request,
     Topology,
     lists_of,
     struck_by,
 )
-from tests.matrix.oracle import MOMENT_S, Expected, Prediction
+from tests.matrix.oracle import MOMENT_S, NOBODY, Expected, Prediction
 from tests.matrix.play import Ask, Seen
 
 __all__ = ["judge"]
@@ -30,8 +32,10 @@ _ALL_RESENDS = 10
 _RESENDS = 3
 _SAME_S = 0.0005
 _HOME_SPACING_S = 30.0
-_SCHEDULED = frozenset({"REGISTER", "INVITE", "BYE"})
+_SCHEDULED = frozenset({"REGISTER", "INVITE", "BYE", "SUBSCRIBE"})
 _OUTSIDE = frozenset({"INVITE", "SUBSCRIBE"})
+_DELAYS = {Fault.SLOW: SLOW_S, Fault.TOO_SLOW: TOO_SLOW_S}
+"""How long an answer that was sent is under way."""
 _ANSWERS = frozenset({"ACK", "CANCEL"})
 
 
@@ -54,6 +58,8 @@ def _request(seen: Seen, foretold: Prediction) -> Iterator[str]:
         yield from _bye(seen, expected)
     elif seen.cell.request is Request.REGISTER:
         yield from _register(seen, expected)
+    else:
+        yield from _subscribe(seen, foretold)
 
 
 def _register(seen: Seen, expected: Expected) -> Iterator[str]:
@@ -70,6 +76,32 @@ def _register(seen: Seen, expected: Expected) -> Iterator[str]:
         )
 
 
+def _subscribe(seen: Seen, foretold: Prediction) -> Iterator[str]:
+    """Who holds the subscription in the outage, and whether it is home in the end."""
+    expected = foretold.request
+    hosts = sorted({host for hosts in lists_of(seen.cell.topology) for host in hosts})
+    made = [
+        (ask.answered_at, host)
+        for host in hosts
+        for ask in seen.granted("SUBSCRIBE", host, FAULT_S)
+        if ask.answered_at < RECOVERY_S
+    ]
+    wrong = [x for x in made if x[1] not in expected.by]
+    if wrong:
+        yield f"subscribed at {wrong[0][1]} at {wrong[0][0]:.3f} s: {_names(expected)} was foretold"
+    in_time = any(at <= expected.latest_s for at, host in made if host in expected.by)
+    if expected.by and NOBODY not in expected.by and not in_time:
+        yield (
+            f"subscribed at {_names(expected)} by {expected.latest_s:.3f} s was foretold"
+            f" {_rules(expected)}, it was {sorted(made)[:3]}"
+        )
+    home = seen.granted("SUBSCRIBE", foretold.home, RECOVERY_S)
+    latest = foretold.subscribed_latest_s
+    if not home or home[0].answered_at > latest:
+        when = f"at {home[0].answered_at:.3f} s" if home else "never"
+        yield f"subscribed at home {when}, by {latest:.3f} s was foretold [B11, F7]"
+
+
 def _serving(seen: Seen) -> list[tuple[float, str]]:
     """When which host began or went on to serve the line.
 
@@ -83,7 +115,7 @@ def _serving(seen: Seen) -> list[tuple[float, str]]:
         (ask.answered_at, host)
         for host in hosts
         if not (always and host == "fallback")
-        for ask in seen.registers(host, 0.0)
+        for ask in seen.granted("REGISTER", host, 0.0)
     ]
     if always:
         found += [(event.at, "fallback") for event in seen.of_caller(FellBack)]
@@ -96,9 +128,12 @@ def _call(what: str, seen: Seen, call: str, expected: Expected) -> Iterator[str]
     up = states.get("established")
     end = states.get("ended")
     asks = _invites(seen, begun)
-    first = asks[0].host if asks else "nobody"
+    over = end.at if end else float("inf")
+    first = next(iter(seen.tries("INVITE", begun, over)), "nobody")
     if expected.first and first not in expected.first:
         yield f"{what} went to {first} first, to {'/'.join(sorted(expected.first))} was foretold"
+    if NOBODY in expected.by and up is None:
+        return
     if not expected.by:
         if up is not None:
             yield f"{what} stood at {up.at:.3f} s: it should fail {_rules(expected)}"
@@ -127,7 +162,7 @@ def _bye(seen: Seen, expected: Expected) -> Iterator[str]:
     sent = [ask.sends[0] for ask in seen.asks if ask.method == "BYE"]
     if not sent or sent[0] < hung_up:
         yield "C4: hanging up did not end the call at once"
-    began = [m.call_id for m in seen.messages if m.method == "INVITE" and m.source == "caller"][0]
+    began = next(a.call_id for a in seen.asks if a.method == "INVITE")
     heard = [
         m
         for m in seen.messages
@@ -154,7 +189,7 @@ def _witness(seen: Seen, foretold: Prediction) -> Iterator[str]:
 
 def _home(seen: Seen, foretold: Prediction) -> Iterator[str]:
     home, latest = foretold.home, foretold.home_latest_s
-    granted = seen.registers(home, RECOVERY_S)
+    granted = seen.granted("REGISTER", home, RECOVERY_S)
     rules = ", ".join(rule.id for rule in foretold.home_rules)
     if not granted or granted[0].answered_at > latest:
         when = f"at {granted[0].answered_at:.3f} s" if granted else "never"
@@ -183,7 +218,7 @@ def _listed_hosts(seen: Seen, foretold: Prediction) -> Iterator[str]:
 
 
 def _schedule(seen: Seen, foretold: Prediction) -> Iterator[str]:
-    """S1-S4: how often a request is sent, and when."""
+    """S1-S4: how often a request is sent, and when; S6, A10: after a provisional answer."""
     for ask in seen.asks:
         if ask.method not in _SCHEDULED:
             continue
@@ -191,8 +226,14 @@ def _schedule(seen: Seen, foretold: Prediction) -> Iterator[str]:
         resends = 0 if ask.reliable else (_ALL_RESENDS if patient else _RESENDS)
         allowed = send_times(ask.method, resends, TIMERS)
         offsets = [at - ask.sends[0] for at in ask.sends]
-        same = all(abs(a - b) < _SAME_S for a, b in zip(offsets, allowed, strict=False))
-        if len(offsets) > len(allowed) or not same:
+        plain = sum(abs(a - b) < _SAME_S for a, b in zip(offsets, allowed, strict=False))
+        heard = ask.alive_at - ask.sends[0] + _DELAYS.get(seen.cell.fault, 0.0)
+        late = seen.cell.fault is not Fault.LOSS and offsets[plain - 1] > heard + MOMENT_S
+        rest = offsets[plain:]
+        calm = ask.method != "INVITE" and all(
+            b - a > TIMERS.t2 - MOMENT_S for a, b in pairwise(offsets[plain - 1 :])
+        )
+        if (late and not calm) or (rest and (rest[0] < heard or not calm)):
             text = ", ".join(f"{x:.3f}" for x in offsets)
             yield f"{ask.method} to {ask.host} of {ask.sends[0]:.3f} s was sent at {text} [S1]"
 
@@ -225,20 +266,22 @@ def _steady(seen: Seen, foretold: Prediction) -> Iterator[str]:
     granted, and in a call none."""
     never = foretold.never
     for host in never.avoided:
-        others = [a for a in seen.asks if a.host != host and a.status == 200]
+        others = [a for a in seen.asks if a.host != host and a.status not in (0, 503)]
         left = min(
-            (a.answered_at for a in others if a.method != "ACK" and a.answered_at > FAULT_S),
+            (a.answered_at for a in others if a.answered_at > FAULT_S),
             default=float("inf"),
         )
-        home = min((a.answered_at for a in seen.registers(host, left)), default=float("inf"))
+        home = min(
+            (a.answered_at for a in seen.granted("REGISTER", host, left)), default=float("inf")
+        )
         away = [a for a in seen.asks if a.host == host and left < a.sends[0] < home]
         for ask in away:
-            if ask.method in _OUTSIDE:
+            if ask.method in _OUTSIDE and ask.expires != 0:
                 yield f"{ask.method} to {host} at {ask.sends[0]:.3f} s, before it is home [B]"
         tries = [a.sends[0] for a in away if a.method == "REGISTER"]
         if tries and tries[0] < left + never.home_try_after_s:
             yield f"a try home at {tries[0]:.3f} s, {tries[0] - left:.3f} s after the failover"
-        if any(b - a < _HOME_SPACING_S for a, b in zip(tries, tries[1:], strict=False)):
+        if any(b - a < _HOME_SPACING_S for a, b in pairwise(tries)):
             yield f"tries home at {tries}, less than 30 s apart [B6]"
         if tries and tries[0] < never.not_home_before_s:
             yield f"a try home at {tries[0]:.3f} s, in a call [B5]"

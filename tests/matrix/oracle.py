@@ -7,7 +7,7 @@ package; a test keeps it to that. All times are seconds on the world's clock.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from evertone.config.settings import ServerSettings
 from evertone.rules import Rule
@@ -25,6 +25,8 @@ from tests.matrix.cells import (
     RETRY_AFTER_S,
     RETRY_INTERVAL_S,
     SLOW_S,
+    SUBSCRIBE_RETRY_S,
+    SUBSCRIBE_S,
     TOO_SLOW_S,
     WITNESS_S,
     Cell,
@@ -36,9 +38,11 @@ from tests.matrix.cells import (
     struck_by,
 )
 
-__all__ = ["Expected", "Never", "Prediction", "foretell"]
+__all__ = ["MOMENT_S", "NOBODY", "Expected", "Never", "Prediction", "foretell"]
 
 TIMERS = SipTimers()
+NOBODY = ""
+"""Among those who may serve: it may come to nothing, too."""
 MOMENT_S = 0.25
 """Round trips, name servers that answer: what no rule counts."""
 _S1_S = give_up_s("REGISTER", ServerSettings().retry_counts, TIMERS)
@@ -77,11 +81,12 @@ class Expected:
 class Never:
     """What must not happen, beside a second ring and a request to anybody but the listed hosts.
 
-    ``patient``: (method, host) that may get S3's whole time, all else gets S1's. ``peaceful``: hosts that get no request for as long as
-    their Retry-After says (A2). ``avoided``: hosts that, once left, get no request but tries
-    home until one is granted (B2-B4). ``home_try_after_s``: the first of those comes no earlier
-    after the failover. ``not_home_before_s``: B5. ``moves``: the line may move at all.
-    ``asks``: name servers may be asked at all (D1).
+    ``patient``: (method, host) that may get S3's whole time, all else gets S1's. ``peaceful``:
+    hosts that get no request for as long as their Retry-After says (A2). ``avoided``: hosts
+    that, once left, get no request but tries home until one is granted (B2-B4).
+    ``home_try_after_s``: the first of those comes no earlier after the failover.
+    ``not_home_before_s``: B5. ``moves``: the line may move at all. ``asks``: name servers may be
+    asked at all (D1).
     """
 
     patient: frozenset[tuple[str, str]]
@@ -96,13 +101,15 @@ class Never:
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """``request``: the request under test. ``witness``: a call late in the outage. ``home``:
-    which host serves in the end, and by when it has granted a REGISTER at the latest."""
+    which host serves in the end, by when it has granted a REGISTER at the latest, and by when a
+    SUBSCRIBE."""
 
     request: Expected
     witness: Expected
     home: str
     home_latest_s: float
     home_rules: tuple[Rule, ...]
+    subscribed_latest_s: float
     never: Never = field(repr=False)
 
 
@@ -116,6 +123,8 @@ def foretell(cell: Cell) -> Prediction:
         home=view.struck[0],
         home_latest_s=home_s,
         home_rules=rules,
+        # B11: with failback_subscribe.enable 0, at the next refresh; a try may fail before it
+        subscribed_latest_s=home_s + SUBSCRIBE_S + SUBSCRIBE_RETRY_S + _S1_S,
         never=_never(view),
     )
 
@@ -163,6 +172,12 @@ class _View:
         return Rule.S1
 
     @property
+    def has_noticed(self) -> bool:
+        """R9: the connection that carried the registration ended when the fault began, and its
+        REGISTER has found out before anything else is sent."""
+        return self.fault is Fault.REFUSED and self.cell.transport.reliable
+
+    @property
     def there(self) -> frozenset[str]:
         """The primary, where it still serves."""
         return frozenset(self.struck[:1])
@@ -180,6 +195,8 @@ def _register(view: _View) -> Expected:
     """R3: the refresh falls due at half of the granted time."""
     due = _REFRESH_S + MOMENT_S
     fault = view.fault
+    if view.has_noticed:
+        due = FAULT_S + MOMENT_S
     if fault in _HARMLESS:
         slow = 2 * SLOW_S if fault is Fault.SLOW else 0.0
         # D14, D16: NAPTR, SRV and address are each given up before a stale answer serves
@@ -212,7 +229,15 @@ def _register(view: _View) -> Expected:
 
 def _invite(view: _View) -> Expected:
     """C1: the serving server's list, then the other server's."""
-    return _call(view, REQUEST_S, view.struck)
+    moved = view.has_noticed and _moves_by_refresh(view.cell)
+    return _call(view, REQUEST_S, () if moved else view.struck)
+
+
+def _moves_by_refresh(cell: Cell) -> bool:
+    """A failed refresh moves the requests that come after it: not in mode 0 within a list (B1),
+    nor in successive mode while the binding stands (F2)."""
+    within = cell.topology is Topology.FAILOVER and cell.mode == 0
+    return not within and cell.topology not in _SUCCESSIVE
 
 
 def _call(view: _View, at: float, met: tuple[str, ...]) -> Expected:
@@ -230,6 +255,10 @@ def _call(view: _View, at: float, met: tuple[str, ...]) -> Expected:
     if view.is_stuck and met:
         return Expected(frozenset(), at + MOMENT_S, (Rule.P1, Rule.A2), first)
     spent = len(met) * view.judged_s(_INVITE_S1_S)
+    if fault is Fault.TOO_SLOW and len(met) > 1:
+        # A12, A8: by then the callee has it by the first way, which is cancelled, or serves late
+        latest = at + spent - _INVITE_S1_S + _WHOLE_S + MOMENT_S
+        return Expected(view.anyone | {NOBODY}, latest, (Rule.A12, Rule.A8), first)
     if fault is Fault.ANSWERS_LOST and met:
         # A12: the callee has it by the first way, whose leg is waited for until 64*T1 after its
         # first send; every later way brings 482 (F6)
@@ -255,10 +284,39 @@ def _bye(view: _View) -> Expected:
     return Expected(by, at + walked + MOMENT_S, (Rule.C2, view.cause()))
 
 
+def _subscribe(view: _View) -> Expected:
+    """The refresh of a mailbox subscription. ``by`` are those that may hold it in the outage.
+
+    In a dialog it meets the list only (C2), the last of it with S3's patience; what fails is
+    made anew after an interval, outside a dialog, along the walk of its line (C1).
+    """
+    fault, topology = view.fault, view.cell.topology
+    due = SUBSCRIBE_S / 2 + MOMENT_S
+    if fault in _HARMLESS:
+        # RFC 6665 §4.1.2.2: one that the server has forgotten is made anew at once
+        slow = 2 * SLOW_S if fault is Fault.SLOW else 0.0
+        return Expected(view.there, due + slow + MOMENT_S, (Rule.C2, Rule.B11))
+    given_up = due + len(view.struck) * _S1_S + _WHOLE_S + SUBSCRIBE_RETRY_S
+    anew = given_up + view.walked_s(_S1_S) + MOMENT_S
+    if topology in _CONCURRENT:
+        # F7: message waiting lives on the working server only
+        at_home = frozenset(view.struck) if fault in _CHANCE else frozenset[str]()
+        return Expected(at_home | {NOBODY}, anew, (Rule.F7,))
+    if fault in _CHANCE or view.is_stuck:
+        return Expected(view.anyone | {NOBODY}, anew, (Rule.A11, Rule.C2))
+    by = frozenset({view.next})
+    if topology in _SUCCESSIVE:
+        # F7: it follows the line, which waits for the binding's end (F2)
+        return Expected(by, EXPIRES_S + 2 * MOMENT_S, (Rule.F7, Rule.F2))
+    peace = RETRY_AFTER_S if fault is Fault.BUSY_FOR else 0.0
+    return Expected(by, anew + peace, (Rule.C2, Rule.A1))
+
+
 _REQUESTS: dict[Request, Callable[[_View], Expected]] = {
     Request.REGISTER: _register,
     Request.INVITE: _invite,
     Request.BYE: _bye,
+    Request.SUBSCRIBE: _subscribe,
 }
 """One row for each request that the phone sends; a new usage adds its own."""
 
@@ -274,15 +332,18 @@ def _witness(view: _View) -> Expected:
         return _call(view, WITNESS_S, view.struck)
     if view.cell.topology is Topology.FAILOVER and view.cell.mode == 0:
         met = _call(view, WITNESS_S, view.struck)  # B1: every request starts at the primary
-        if view.fault is not Fault.BUSY_FOR:
-            return met
-        return Expected(
-            met.by, met.latest_s, (Rule.B1, Rule.A2), frozenset((*view.struck, view.next))
-        )
+        if view.fault is Fault.BUSY_FOR:
+            return replace(met, first=view.anyone, rules=(Rule.B1, Rule.A2))
+        if view.fault is Fault.ANSWERS_LOST and view.cell.transport.reliable:
+            # S4: where no new connection can be made, the callee has not heard of it
+            return replace(met, by=frozenset({NOBODY, view.next}))
+        return met
     if view.fault is Fault.TOO_SLOW and view.cell.topology is not Topology.FAILOVER:
         # A11: a late 2xx counts, so that the working server may serve by spells
-        walked = len(view.struck) * _INVITE_S1_S
-        return Expected(view.anyone, WITNESS_S + walked + 2 * MOMENT_S, (Rule.A11,), view.anyone)
+        met = _call(view, WITNESS_S, view.struck)
+        return replace(
+            met, by=met.by | view.anyone, first=view.anyone, rules=(Rule.A11, *met.rules)
+        )
     return _call(view, WITNESS_S, ())
 
 
@@ -395,6 +456,8 @@ def _patient(view: _View) -> frozenset[tuple[str, str]]:
         found.add(("REGISTER", last))
     if view.cell.topology in _CONCURRENT | _SUCCESSIVE:
         found.add(("BYE", last))  # C2: no other server
+    if view.cell.request is Request.SUBSCRIBE:
+        found |= {("SUBSCRIBE", last), ("SUBSCRIBE", view.next)}  # C2, F7: no other server
     if view.fault in _CHANCE or view.fault is Fault.ANSWERS_LOST:
         # A8: the BYE of a leg that was answered late goes there and nowhere else
         found |= {("BYE", host) for host in view.hosts}

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from evertone.events import CallChanged, Event
+from evertone.events import CallChanged, Event, RequestSent
 from evertone.lab.record import Record
 from evertone.lab.wire import Message, read_packet
 from evertone.lab.world import World
 from evertone.phone.phone import Phone
 from tests.matrix.cells import (
     ADDRESSES,
+    FAULT_S,
     HANGUP_S,
+    RECOVERY_S,
     REQUEST_S,
     STANDING_CALL_S,
     WITNESS_S,
     Cell,
+    Fault,
     Presence,
     Request,
+    struck_by,
 )
 from tests.matrix.oracle import Prediction
 from tests.matrix.site import build, faults_of
@@ -26,7 +30,7 @@ __all__ = ["Ask", "Seen", "play"]
 
 NAMES = {address: name for name, address in ADDRESSES.items()}
 _TALK_S = 2.0
-_PATIENCE_S = 75.0
+_PATIENCE_S = WITNESS_S - REQUEST_S - 2 * _TALK_S
 _AFTER_HOME_S = 5.0
 _FINAL_S = 5.0
 
@@ -34,7 +38,7 @@ _FINAL_S = 5.0
 @dataclass(slots=True)
 class Ask:
     """One client transaction of the caller as the wire shows it: every send, its final answer
-    (0: none came) and when that was sent."""
+    (0: none came) and when that was sent; ``alive_at``: the first provisional one."""
 
     method: str
     host: str
@@ -44,6 +48,7 @@ class Ask:
     reliable: bool
     status: int = 0
     answered_at: float = 0.0
+    alive_at: float = float("inf")
 
 
 @dataclass(slots=True)
@@ -64,7 +69,7 @@ class Seen:
         asks: dict[tuple[str, str, str], Ask] = {}
         for packet in self.record.packets:
             message = read_packet(packet, NAMES)
-            if message is None:
+            if message is None or self._is_lost(message):
                 continue
             self.messages.append(message)
             if message.source == "caller" and not message.status:
@@ -80,11 +85,32 @@ class Seen:
                     sends=[message.at],
                     reliable=packet.kind != "UDP",
                 )
-            elif message.target == "caller" and message.status >= 200:
+            elif message.target == "caller" and message.status:
                 ask = asks.get((message.branch, message.method, message.source))
-                if ask is not None and not ask.status:
+                if ask is None or ask.status:
+                    continue
+                if message.status < 200:
+                    ask.alive_at = min(ask.alive_at, message.at)
+                else:
                     ask.status, ask.answered_at = message.status, message.at
         self.asks = list(asks.values())
+
+    def _is_lost(self, message: Message) -> bool:
+        """True for an answer that is known not to have reached the caller."""
+        lost = self.cell.fault is Fault.ANSWERS_LOST and FAULT_S <= message.at < RECOVERY_S
+        struck = struck_by(self.cell.topology)
+        return lost and message.source in struck and message.target == "caller"
+
+    def tries(self, method: str, begin: float, end: float) -> list[str]:
+        """The hosts that the caller turned to with ``method`` in that time, in order; on a
+        connection that cannot be made nothing else shows it."""
+        return [
+            NAMES[event.attempt.hop.target.address]
+            for event in self.of_caller(RequestSent)
+            if isinstance(event, RequestSent)
+            and event.attempt.method == method
+            and begin <= event.at <= end
+        ]
 
     def of_caller(self, *kinds: type[Event]) -> list[Event]:
         """The caller's events of these kinds."""
@@ -98,12 +124,12 @@ class Seen:
                 found.setdefault(event.state, event)
         return found
 
-    def registers(self, host: str, after: float) -> list[Ask]:
-        """REGISTERs at ``host`` (no removals) that were granted at ``after`` or later."""
+    def granted(self, method: str, host: str, after: float) -> list[Ask]:
+        """REGISTERs or SUBSCRIBEs at ``host`` (no removals) granted at ``after`` or later."""
         return [
             ask
             for ask in self.asks
-            if ask.method == "REGISTER"
+            if ask.method == method
             and ask.host == host
             and ask.status == 200
             and ask.expires != 0
@@ -141,6 +167,8 @@ class _Course:
         if standing:
             self._hang_up(standing)
         seen.final_at = max(prediction.home_latest_s, HANGUP_S) + _AFTER_HOME_S
+        if cell.request is Request.SUBSCRIBE:
+            seen.final_at = max(seen.final_at, prediction.subscribed_latest_s)
         world.run_until(seen.final_at)
         seen.final_call = self._call("callee")
         world.run_for(_FINAL_S)

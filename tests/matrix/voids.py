@@ -13,10 +13,6 @@ _LITERALS = frozenset({Topology.CONCURRENT, Topology.SUCCESSIVE})
 
 VOIDS: tuple[tuple[Callable[[Cell], bool], str], ...] = (
     (
-        lambda cell: cell.request is Request.SUBSCRIBE,
-        "the phone does not subscribe yet: it has no usage that would send one",
-    ),
-    (
         lambda cell: cell.request is Request.REINVITE,
         "the phone sends no re-INVITE of its own: it has neither hold nor session timers",
     ),
