@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,6 +11,7 @@ from evertone import events
 from evertone.config.settings import ServerSettings
 from evertone.model import Group, Hop, HopSource, OutcomeKind
 from evertone.redundancy import interface as io
+from evertone.redundancy.hoplist import HopList
 from tests.redundancy.bench import FORBIDDEN, OK, REFUSED, SILENT, Bench, hops, line, target
 
 S1 = Group.SERVER1
@@ -236,9 +238,12 @@ def test_a_current_target_that_dns_lists_no_more_is_left_at_once() -> None:
 
 
 @pytest.mark.rule("B8")
+@pytest.mark.parametrize("mode", [0, 2, 3])
 @pytest.mark.parametrize("source", [HopSource.STATIC, HopSource.STALE])
-def test_a_static_or_stale_list_displaces_nothing_that_answers(source: HopSource) -> None:
-    bench = bench_of(1, 2, failback_mode=3)
+def test_a_static_or_stale_list_displaces_nothing_that_answers(
+    source: HopSource, mode: int
+) -> None:
+    bench = bench_of(1, 2, failback_mode=mode)
     bench.start()
     bench.run(100)
     bench.lists[S1] = (Hop(S1, 0, target(3), source=source),)
@@ -246,6 +251,34 @@ def test_a_static_or_stale_list_displaces_nothing_that_answers(source: HopSource
     bench.run(101)
     assert bench.sent("OPTIONS") == [(100.0, "OPTIONS", 1)]
     assert bench.engine.snapshot().lists[0].current == target(1)
+
+
+@pytest.mark.rule("B8", "D13")
+@pytest.mark.parametrize("mode", [0, 3])
+def test_a_static_list_in_another_order_makes_no_new_primary(mode: int) -> None:
+    # found by the swarm (seed 1339): with DNS down the static order took the line away from home
+    bench = bench_of(1, 2, failback_mode=mode, failback_timeout=60)
+    bench.start()
+    bench.run(100)
+    bench.lists[S1] = tuple(replace(hop, source=HopSource.STATIC) for hop in hops(S1, 2, 3, 1))
+    bench.request("OPTIONS")
+    bench.run(1000)
+    assert {s[2] for s in bench.sent()} == {1}
+    bench.set(t1=REFUSED)
+    bench.request("INVITE")
+    bench.run(1001)
+    assert [s[2] for s in bench.sent("INVITE")] == [1, 2]
+
+
+@pytest.mark.rule("B2", "B8")
+def test_a_list_that_changed_during_a_request_still_tells_home_from_away() -> None:
+    # found by the swarm (seed 1339): the line stayed at a secondary taken for the primary
+    lst = HopList(S1, 1, bench_of(failback_mode=1).settings.path(S1, 1), has_name=True)
+    lst.update(hops(S1, 1, 2), 0.0)
+    taken = lst.hops[0]
+    lst.update(hops(S1, 2, 1), 10.0)
+    assert lst.used(taken, 20.0)
+    assert (lst.away_since, lst.home_at()) == (20.0, 320.0)
 
 
 @pytest.mark.rule("B9")

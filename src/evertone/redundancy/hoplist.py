@@ -11,6 +11,8 @@ from evertone.redundancy.policy import FAILBACK, Failback, FailbackTrigger, Star
 
 __all__ = ["HOME_SPACING_S", "Change", "HopList"]
 
+_SECOND_HAND = (HopSource.STATIC, HopSource.STALE)
+
 HOME_SPACING_S = 30.0  # B6: tries home are at least this far apart
 
 
@@ -132,10 +134,11 @@ class HopList:
         """``hop`` served: it is current now. True if the line moved to it."""
         if self.current == hop.target:
             return False
-        moved = self.current is not None or hop.index > 0
+        listed = self.hop_of(hop.target) or hop  # the list may have changed since it was taken
+        moved = self.current is not None or listed.index > 0
         self.current = hop.target
-        self.away_since = now if hop.index > 0 else None
-        if hop.index == 0:
+        self.away_since = now if listed.index > 0 else None
+        if listed.index == 0:
             self.home_due = False
         return moved
 
@@ -159,7 +162,15 @@ class HopList:
 
 
 def _with(kept: Hop, hops: tuple[Hop, ...]) -> tuple[Hop, ...]:
-    """B8: a static or stale list never displaces a target that answers; it stays as the last."""
+    """B8: a static or stale list never displaces a target that answers; it stays the first."""
     if any(hop.target == kept.target for hop in hops):
         return hops
-    return (*hops, replace(kept, index=len(hops)))
+    rest = (replace(hop, index=index) for index, hop in enumerate(hops, start=1))
+    return (replace(kept, index=0), *rest)
+
+
+def _in_the_order_of(old: tuple[Hop, ...], new: tuple[Hop, ...]) -> tuple[Hop, ...]:
+    """B8: what DNS did not say itself never displaces; targets known before keep their order."""
+    rank = {hop.target: hop.index for hop in old}
+    hops = sorted(new, key=lambda hop: rank.get(hop.target, len(old)))
+    return tuple(replace(hop, index=index) for index, hop in enumerate(hops))

@@ -25,6 +25,7 @@ from evertone.rules import Rule
 
 __all__ = ["Registering"]
 
+_BUSY_RETRY_S = 1.0
 _BINDING_PURPOSES = frozenset({Purpose.REGISTER, Purpose.HOME, Purpose.PROBE})
 _RECHECKED_REMOVALS = frozenset({Rule.B6, Rule.A11})
 
@@ -124,6 +125,9 @@ class Registering:
             return
         if not self._settling.settled(self._state.hop_list(self._state.serving, Group.PROXY1), now):
             self._state.timers.set(PROXY_PROBE, now + SETTLE_SPACING_S)
+            return
+        if self.under_way(self._state.serving):  # its answer would take the line back
+            self._state.timers.set(PROXY_PROBE, now + _BUSY_RETRY_S)
             return
         walk = self._new_walk((self._state.serving,), Reason.PROBE, Rule.P2, Purpose.PROBE)
         walk.paths = (Group.PROXY1,)
@@ -227,7 +231,7 @@ class Registering:
         state, hop, registrar = self._state, attempt.hop, attempt.registrar
         shared = not state.hop_list(registrar, hop.group).path.register_on_enable
         registration = state.registrations[registrar]
-        left, stood_on, served = registration.newest, state.on, state.serving
+        left, stood_on, served = registration.last, state.on, state.serving
         new = registration.record(hop, expires_s, now, shared=shared)
         self._overtake_removals(registrar, hop.target)
         registration.be(RegState.REGISTERED, now, attempt.reason.value)
@@ -425,6 +429,11 @@ class Registering:
             if row.action is DownAction.SERVE_OTHER_RETRY:
                 self._serving.recompute(walk.hop, now)
         if state.fallback is FallbackType.SUCCESSIVE and state.on is None:
+            if step is Step.NEXT and walk.registrars == (WORKING,):
+                # F2: the binding ran out while this try was under way
+                fallback = self._new_walk((FALLBACK,), Reason.FALLBACK, Rule.F2)
+                self._begin(fallback, now, in_turn=True)
+                return
             registrar = WORKING  # F5: both failed, begin at the working server
         self._retry_later(registrar, now)
 
@@ -457,7 +466,7 @@ class Registering:
         state = self._state
         if state.proxy is Group.PROXY2:
             interval = state.settings.outbound_proxy_fallback_interval
-            state.timers.set(PROXY_PROBE, now + interval)
+            state.timers.set(PROXY_PROBE, now + interval + state.spread_s())
 
     def _announce_refused(self, walk: Walk, outcome: Outcome, now: float) -> None:
         self._state.tell(

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass, field
 
 from evertone.config.settings import LineSettings
+from evertone.fixed import fixed
 from evertone.model import Hop, Target
 
 __all__ = ["Binding", "RegState", "Registration", "refresh_delay_s", "retry_delay_s"]
@@ -24,7 +25,7 @@ class RegState(enum.Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Binding:
     """One binding that a server granted us."""
 
@@ -41,6 +42,7 @@ class Registration:
     registrar: int
     bindings: dict[Target, Binding] = field(default_factory=dict)
     newest: Target | None = None
+    last: Target | None = None  # where it was last, though it may have run out since (B11)
     state: RegState = RegState.IDLE
     since: float = 0.0
     why: str = ""
@@ -66,7 +68,7 @@ class Registration:
         if shared:
             self.bindings.clear()
         self.bindings[hop.target] = Binding(hop, granted_s, since, now + granted_s)
-        self.newest = hop.target
+        self.newest = self.last = hop.target
         self.failures = 0
         self.available = True
         self.refused = False

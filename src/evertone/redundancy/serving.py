@@ -123,7 +123,8 @@ class Serving:
             return
         state.proxy = group
         if group is Group.PROXY2:
-            state.timers.set(PROXY_PROBE, now + state.settings.outbound_proxy_fallback_interval)
+            interval = state.settings.outbound_proxy_fallback_interval
+            state.timers.set(PROXY_PROBE, now + interval + state.spread_s())
             state.tell(
                 FellBack,
                 now,
