@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from evertone.errors import SipParseError, UsageError
-from evertone.events import CallChanged, MediaChanged
+from evertone.events import CallChanged, CallMoved, MediaChanged
 from evertone.model import Hop, Target
 from evertone.phone.call_states import PUBLIC, TABLE, Act, CallEvent, CallState
 from evertone.phone.dialogs import Farewell, SurplusBye, hop_of
@@ -232,12 +232,28 @@ class Call:
         """The peer's re-INVITE came by ``flow``. Where that leads to another server of ours
         than the dialog does, the peer has left that one: so do we (C2)."""
         own = self.own
-        if own is None or flow is own or flow.target == own.target:
+        hop = self.line.hop_at(flow.target)
+        if own is None or hop is None or flow is own or flow.target == own.target:
             return
-        if self.line.knows(flow.target):
-            if self.next_hop == own.target:
-                self.reroute(own.target, flow.target)
-            self.go_by(flow, now)
+        if self.next_hop == own.target:
+            self.reroute(own.target, flow.target)
+        self.go_by(flow, now)
+        self.tell_moved(own.target, hop, Rule.C2, "the peer asks by another server", now)
+
+    def tell_moved(self, origin: Target, hop: Hop, rule: Rule, reason: str, now: float) -> None:
+        """Announce that the call goes on by ``hop`` (C3)."""
+        self.services.announce(
+            CallMoved(
+                at=now,
+                line=self.line.number,
+                server=self.server,
+                hop=hop,
+                rule=rule,
+                reason=reason,
+                call=self.id,
+                origin=origin,
+            )
+        )
 
     def take_over(self, dialog: Dialog, flow: Flow, server: int, now: float) -> None:
         """The call goes on in another dialog (RFC 3891)."""

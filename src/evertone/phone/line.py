@@ -9,7 +9,7 @@ from evertone.config.settings import LineSettings
 from evertone.dns.locate import Where
 from evertone.dns.locator import Located, LocateFailed
 from evertone.events import FailedOver, FellBack
-from evertone.model import Attempt, Group, Outcome, Target
+from evertone.model import Attempt, Group, Hop, Outcome, Target
 from evertone.phone.attempt import AttemptJob
 from evertone.phone.exchange import Exchange
 from evertone.phone.flow_table import Flow
@@ -258,11 +258,10 @@ class Line:
             for group in self.settings.paths(server)
         )
 
-    def knows(self, target: Target) -> bool:
-        """True for a target of our own servers and proxies."""
-        return any(
-            hop.target == target for known in self.engine.snapshot().lists for hop in known.hops
-        )
+    def hop_at(self, target: Target) -> Hop | None:
+        """The hop of our servers and proxies that ``target`` is."""
+        hops = (hop for known in self.engine.snapshot().lists for hop in known.hops)
+        return next((hop for hop in hops if hop.target == target), None)
 
     def server_at(self, target: Target) -> int:
         """The server that a request from ``target`` came from, as far as bindings tell (F6)."""

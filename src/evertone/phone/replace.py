@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from evertone.model import Hop
 from evertone.phone.call_out import OutgoingCall
-from evertone.phone.dialogs import Farewell
+from evertone.phone.dialogs import SurplusBye
+from evertone.phone.flow_table import Flow
 from evertone.rules import Rule
+from evertone.sip.dialog import Dialog
 from evertone.sip.message import Request
 from evertone.sip.replaces import OPTION_TAG, Replaces
 
@@ -73,14 +75,16 @@ class ReplacingCall(OutgoingCall):
 
 class Answered:
     """A 200 of ours within an established call, until its ACK: to a re-INVITE, or to an INVITE
-    that replaced the dialog that ``farewell`` then ends (RFC 3891 §3)."""
+    that took the place of ``replaced``, a dialog and its flow."""
 
-    def __init__(self, call: Call, farewell: Farewell | None = None) -> None:
+    def __init__(self, call: Call, replaced: tuple[Dialog, Flow] | None = None) -> None:
         self.call = call
-        self._farewell = farewell
+        self._replaced = replaced
 
     def acked(self, now: float) -> None:
-        """The peer is on the new dialog: the old one is ended."""
-        farewell, self._farewell = self._farewell, None
-        if farewell is not None and not self.call.services.stopping:
-            farewell.say(now)
+        """The peer is on the new dialog: the old one is ended (RFC 3891 §3), where it is and
+        nowhere else, for its way is dead as a rule."""
+        replaced, self._replaced = self._replaced, None
+        if replaced is not None:
+            dialog, own = replaced
+            SurplusBye(self.call.line, dialog).say(own, now)

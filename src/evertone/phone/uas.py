@@ -8,7 +8,6 @@ from evertone.errors import SipParseError
 from evertone.phone.call import Call
 from evertone.phone.call_states import CallEvent, CallState
 from evertone.phone.calls import Calls
-from evertone.phone.dialogs import Farewell
 from evertone.phone.flow_table import Flow
 from evertone.phone.identity import LINE_PARAM
 from evertone.phone.line import Line
@@ -16,6 +15,7 @@ from evertone.phone.reading import lenient
 from evertone.phone.replace import Answered
 from evertone.phone.services import Services
 from evertone.phone.watching import message_waiting
+from evertone.rules import Rule
 from evertone.sip import dialog_info, message_summary
 from evertone.sip.build import ALLOW, new_tag, response_to
 from evertone.sip.check import check_request, unsupported_extensions
@@ -139,9 +139,11 @@ class Uas:
             return
         assert call.dialog is not None
         assert call.own is not None
-        farewell = Farewell(call.line, call.dialog, call.own, call.server)
-        self._calls.has_answered(tid, Answered(call, farewell))
+        self._calls.has_answered(tid, Answered(call, (call.dialog, call.own)))
+        origin, hop = call.own.target, call.line.hop_at(flow.target)
         call.take_over(dialog, flow, server, now)
+        if hop is not None:
+            call.tell_moved(origin, hop, Rule.X5, "the peer has moved it", now)
         self._services.layer.respond(tid, answer, now)
         call.tell_media(now)
 

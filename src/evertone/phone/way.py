@@ -14,8 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from evertone.errors import UsageError
-from evertone.events import CallMoved
-from evertone.model import Attempt, Hop, Outcome, Target
+from evertone.model import Attempt, Outcome, Target
 from evertone.phone.call_states import CallEvent, CallState
 from evertone.phone.reinvite import Reinvite, Verdict
 from evertone.rules import Rule
@@ -29,6 +28,7 @@ __all__ = ["Way", "WayState"]
 
 _CALLEE_WAITS_S = 4.0  # the caller moves the call; only then its callee
 _MAX_GLARES = 5
+_DIED = "its server died"
 _OWNER_WAITS_S = (2.1, 4.0)  # RFC 3261 §14.1: who made the Call-ID
 _OTHER_WAITS_S = (0.0, 2.0)
 
@@ -114,7 +114,7 @@ class Way:
     def _done(self, outcome: Outcome, attempt: Attempt | None, now: float) -> None:
         self._glares = 0
         if self._origin is not None and attempt is not None:
-            self._moved(self._origin, attempt.hop, Rule.C2, now)
+            self._call.tell_moved(self._origin, attempt.hop, Rule.C2, _DIED, now)
         self._call.tell_media(now)
         self._quiet(now)
 
@@ -188,7 +188,7 @@ class Way:
         call.take_over(mover.dialog, mover.own, mover.server, now)
         mover.let_go(now)
         if mover.won_at is not None:
-            self._moved(origin, mover.won_at, Rule.X5, now)
+            call.tell_moved(origin, mover.won_at, Rule.X5, _DIED, now)
         call.tell_media(now)
         self._quiet(now)
 
@@ -237,21 +237,6 @@ class Way:
         self._again = self._by_user = False
         if wish and self._call.session.wanted is not self._asked_for:
             self._ask(now, by_user=True)
-
-    def _moved(self, origin: Target, hop: Hop, rule: Rule, now: float) -> None:
-        call = self._call
-        call.services.announce(
-            CallMoved(
-                at=now,
-                line=call.line.number,
-                server=call.server,
-                hop=hop,
-                rule=rule,
-                reason="its server died",
-                call=call.id,
-                origin=origin,
-            )
-        )
 
 
 def _as_agreed(agreed: Direction) -> Direction:
