@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from dataclasses import dataclass
 
+from evertone.fixed import fixed_by_name
 from evertone.model import Attempt, Hop, Outcome, Target
 from evertone.rules import Rule
 
@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class Event:
     """Common fields: ``at`` seconds on the shell's clock; ``line`` 0 means the whole phone;
     ``server`` is the registrar 1 or 2, 0 where none is meant; ``hop`` the target concerned."""
@@ -54,26 +54,26 @@ class Event:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class Resolved(Event):
     """A name became a hop list (D)."""
 
     hops: tuple[Hop, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class ResolveFailed(Event):
     """A name led nowhere: its server counts as unavailable (D14)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class RequestSent(Event):
     """An attempt begins at ``hop``."""
 
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class TargetFailed(Event):
     """An attempt came to nothing at ``hop``; the reason says what follows."""
 
@@ -81,59 +81,59 @@ class TargetFailed(Event):
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class Registered(Event):
     """The line has a new binding at ``hop`` for ``expires_s`` seconds."""
 
     expires_s: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class Refreshed(Event):
     """The line's binding at ``hop`` was renewed for ``expires_s`` seconds."""
 
     expires_s: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class Unregistered(Event):
     """A binding ended: removed, or run out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class FailedOver(Event):
     """The line moved within one hop list, away from ``origin`` (B)."""
 
     origin: Target | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class FellBack(Event):
     """The line moved to another server or proxy (F, P)."""
 
     origin_server: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class FailedBack(Event):
     """The line is home: at the primary, or at the working server or proxy."""
 
     origin: Target | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class ServerDown(Event):
     """A whole hop list is unavailable (F8)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class ProbeFailed(Event):
     """A try home failed (B6, F4, P2)."""
 
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class Refused(Event):
     """A live server refused (A6, A7)."""
 
@@ -141,7 +141,7 @@ class Refused(Event):
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class CallChanged(Event):
     """A call entered ``state``: calling, proceeding, ringing, established, ended ..."""
 
@@ -152,7 +152,7 @@ class CallChanged(Event):
     code: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class CallMoved(Event):
     """An established call goes on by ``hop``, away from ``origin``, whose server died (C2, X5)."""
 
@@ -160,7 +160,7 @@ class CallMoved(Event):
     origin: Target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class MediaChanged(Event):
     """Who sends voice in a call now, as we see it: sendrecv, sendonly, recvonly, inactive."""
 
@@ -168,7 +168,7 @@ class MediaChanged(Event):
     media: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class SubscriptionChanged(Event):
     """A subscription of the line to ``package`` entered ``state``: subscribing, active, ...
 
@@ -180,7 +180,7 @@ class SubscriptionChanged(Event):
     state: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class MessageWaiting(Event):
     """The line's mailbox: ``waiting``, and how many voice messages are ``new`` and ``old``."""
 
@@ -189,7 +189,7 @@ class MessageWaiting(Event):
     old: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class LampChanged(Event):
     """``subject``, whom a key of the line watches, is idle, ringing or busy now."""
 
@@ -197,19 +197,19 @@ class LampChanged(Event):
     state: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class ConfigApplied(Event):
     """Settings took effect."""
 
     lines: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class NetworkChanged(Event):
     """The machine is in another network or has slept: all lines register anew (R8)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class Warned(Event):
     """Something odd came in (a malformed packet, an answer nobody asked for); nothing was lost."""
 

@@ -8,10 +8,10 @@ not call arrive on flows that the shell opens by itself (``incoming`` is then Tr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from evertone.events import Event
+from evertone.fixed import fixed
 from evertone.model import Cause, Target
 
 __all__ = [
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Nameserver:
     """A name server to ask: address and port (53 unless told)."""
 
@@ -45,7 +45,7 @@ class Nameserver:
 # --- from the shell to the node -------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class FlowOpened:
     """The flow to ``target`` can be used. ``local`` is our (address, port) on it."""
 
@@ -55,7 +55,7 @@ class FlowOpened:
     incoming: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class FlowFailed:
     """An :class:`OpenFlow` came to nothing (S4)."""
 
@@ -64,7 +64,7 @@ class FlowFailed:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class FlowClosed:
     """A flow ended that the node did not close: the peer did, or the network (R9)."""
 
@@ -73,7 +73,7 @@ class FlowClosed:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Received:
     """Bytes of a flow: one datagram, or the next piece of a stream."""
 
@@ -81,7 +81,7 @@ class Received:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Unreachable:
     """An ICMP error came back for a UDP flow's peer (S5)."""
 
@@ -89,7 +89,7 @@ class Unreachable:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class DnsReceived:
     """A whole DNS message from a name server (TCP length prefix removed)."""
 
@@ -98,7 +98,7 @@ class DnsReceived:
     tcp: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class DnsFailed:
     """A DNS message could not be carried (TCP refused, ICMP)."""
 
@@ -115,14 +115,14 @@ ShellInput: TypeAlias = (
 # --- from the node to the shell -------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class OpenFlow:
     """Open a flow to ``target``; answered by FlowOpened or FlowFailed, exactly once."""
 
     target: Target
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Transmit:
     """Send bytes on a flow; on a flow that is gone they are dropped silently."""
 
@@ -130,14 +130,14 @@ class Transmit:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class CloseFlow:
     """The node needs the flow no more; no FlowClosed follows."""
 
     flow: int
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class DnsSend:
     """Ask a name server; ``tcp`` after a truncated answer (D16)."""
 
@@ -146,7 +146,7 @@ class DnsSend:
     tcp: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Announce:
     """Something happened that people may want to know."""
 

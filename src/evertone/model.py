@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from evertone.fixed import fixed
 from evertone.rules import Rule
 
 __all__ = [
@@ -146,7 +147,7 @@ class Cause(enum.Enum):
     LOCAL = "local send error"
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Outcome:
     """The end of one attempt. ``retry_after_s`` is 0 where the answer bore none; ``alerted``
     says that a provisional answer above 100 came first (A2, P1: the answer is then final)."""
@@ -182,7 +183,7 @@ class Reason(enum.Enum):
     REMOVAL = "removal"
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Attempt:
     """One client transaction (challenges included) of one request at one hop.
 

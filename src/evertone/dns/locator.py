@@ -19,6 +19,7 @@ from evertone.dns.records import Answer, AnswerKind, Found, Question
 from evertone.dns.sources import Sources
 from evertone.errors import DnsError, UsageError
 from evertone.events import Warned
+from evertone.fixed import fixed
 from evertone.flows import Announce, DnsFailed, DnsReceived, DnsSend, Nameserver
 from evertone.model import Hop, HopSource
 from evertone.rules import Rule
@@ -34,7 +35,7 @@ _MAX_LISTS = 128
 _FIRM = frozenset((HopSource.DNS, HopSource.LITERAL))  # what a walk would find again
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Located:
     """The answer to :meth:`Locator.locate`: at least one hop, the primary first.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from evertone.fixed import fixed
 from evertone.sip.values import Uri
 
 __all__ = ["Binding", "RegistrationStore"]
@@ -16,7 +16,7 @@ Key = tuple[str, str]
 Place = tuple[str, str, int | None]
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Binding:
     """One contact of one user (RFC 3261 §10.3, RFC 5626 §4.2).
 

@@ -6,10 +6,10 @@ go out. One engine per line; ``TargetMarks`` is shared by all lines of a phone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from evertone.events import Event
+from evertone.fixed import fixed
 from evertone.model import Attempt, Group, Hop, Outcome, Target
 
 __all__ = [
@@ -39,19 +39,19 @@ __all__ = [
 # --- in ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Started:
     """The phone starts: register after ``wait_s`` (R7)."""
 
     wait_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Stopped:
     """A clean stop: give up everything, remove our bindings (R5)."""
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Located:
     """The answer to :class:`Locate`: at least one hop, in order (D). ``spare`` hops are tried
     after all of ``hops`` have failed the request, by this request only (D13)."""
@@ -62,7 +62,7 @@ class Located:
     spare: tuple[Hop, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class LocateFailed:
     """The answer to :class:`Locate` when the name leads nowhere (D14)."""
 
@@ -71,7 +71,7 @@ class LocateFailed:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Silent:
     """S1's time of the attempt is up without an answer (S3): the engine answers in the same
     turn with :class:`Extend` (wait until 64*T1) or :class:`Abandon` (and moves on)."""
@@ -79,7 +79,7 @@ class Silent:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Finished:
     """An attempt ended. ``expires_s`` is what a 2xx to REGISTER granted (R4)."""
 
@@ -88,7 +88,7 @@ class Finished:
     expires_s: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Late:
     """A 2xx to a REGISTER that had been given up (A11)."""
 
@@ -96,7 +96,7 @@ class Late:
     expires_s: int
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class RequestWanted:
     """The phone wants to send a request other than REGISTER.
 
@@ -112,14 +112,14 @@ class RequestWanted:
     registrar: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class RequestCancelled:
     """The user hung up: no failover, no Completed (A13)."""
 
     request: int
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class CallsChanged:
     """``idle``: the *phone* has no call in any state (B5). ``registrars``: the servers that
     calls of this *line* hang on (F4)."""
@@ -128,14 +128,14 @@ class CallsChanged:
     registrars: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class FlowLost:
     """A flow to ``target`` closed by itself (R9)."""
 
     target: Target
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class NetworkChanged:
     """A network change or a resume: everything anew (R8)."""
 
@@ -158,7 +158,7 @@ EngineInput: TypeAlias = (
 # --- out --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Locate:
     """Resolve the address of ``group`` on the way to ``registrar``; one answer follows."""
 
@@ -167,7 +167,7 @@ class Locate:
     someone_waits: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Send:
     """Make this attempt: build the request for its registrar, send it to its hop. REGISTER
     attempts with ``expires_s == 0`` remove the binding made through that very hop (B6)."""
@@ -175,21 +175,21 @@ class Send:
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Extend:
     """Let the attempt go on until 64*T1, resends included (S3)."""
 
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Abandon:
     """Stop resending; keep the transaction for stragglers (A8, A11). No Finished follows."""
 
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Completed:
     """A wanted request is over: ``outcome`` is its result, ``attempt`` who brought it (None
     where no target could be tried)."""
@@ -199,7 +199,7 @@ class Completed:
     attempt: Attempt | None
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Resubscribe:
     """Make every subscription of the line anew at ``registrar`` (B11, F7)."""
 
@@ -207,7 +207,7 @@ class Resubscribe:
     hop: Hop
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Announce:
     """Tell the world."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from evertone.errors import SipParseError
+from evertone.fixed import fixed
 from evertone.sip import build, digest
 from evertone.sip.digest import ALGORITHMS, Challenge
 from evertone.sip.grammar import quote
@@ -199,7 +200,7 @@ class Verdict(enum.Enum):
     WRONG = "wrong"
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Verified:
     """The verdict, and the user name that was given ("" where none)."""
 

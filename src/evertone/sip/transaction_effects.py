@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from evertone.fixed import fixed
 from evertone.sip.message import Message, Request, Response
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Out:
     """Send these bytes on the flow."""
 
@@ -30,7 +30,7 @@ class Out:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class GotResponse:
     """An answer to a client transaction: every provisional, every final, every repeated 2xx.
 
@@ -44,7 +44,7 @@ class GotResponse:
     late: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class TimeIsUp:
     """S1's time is up: answer with ``extend`` or ``abandon`` in the same turn (S3).
 
@@ -54,7 +54,7 @@ class TimeIsUp:
     tid: int
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class TimedOut:
     """64*T1 without an answer, or ``stalled``: a 100 and then nothing for 64*T1 (S6).
 
@@ -65,14 +65,14 @@ class TimedOut:
     stalled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Gone:
     """Nothing more will be reported for this transaction: forget its id."""
 
     tid: int
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class GotRequest:
     """A new server transaction: answer it with ``respond``."""
 
@@ -81,7 +81,7 @@ class GotRequest:
     flow: int
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class GotAck:
     """An ACK to a 2xx. ``tid`` is the INVITE's server transaction, 0 where a proxy has none."""
 
@@ -90,7 +90,7 @@ class GotAck:
     tid: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class GotCancel:
     """The INVITE ``tid`` is to be cancelled: answer *it* with 487. The CANCEL has its 200."""
 
@@ -98,7 +98,7 @@ class GotCancel:
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class NoAck:
     """Our final answer to the INVITE ``tid`` was not acknowledged within 64*T1.
 
@@ -108,7 +108,7 @@ class NoAck:
     tid: int
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Stray:
     """A message that belongs to nothing we know; dropped. ``why`` says it in words."""
 
