@@ -89,8 +89,8 @@ class HopList:
         if hops is old:
             return Change.NONE
         before = self.hop_of(self.current)
-        if before is not None and hops[0].source in (HopSource.STATIC, HopSource.STALE):
-            hops = _with(before, hops)
+        if before is not None and hops[0].source in _SECOND_HAND:
+            hops = _beside(before, old, hops)
         self.hops = hops
         if len(hops) == len(old) and all(
             a.target == b.target for a, b in zip(hops, old, strict=True)
@@ -161,16 +161,10 @@ class HopList:
         return None
 
 
-def _with(kept: Hop, hops: tuple[Hop, ...]) -> tuple[Hop, ...]:
-    """B8: a static or stale list never displaces a target that answers; it stays the first."""
-    if any(hop.target == kept.target for hop in hops):
-        return hops
-    rest = (replace(hop, index=index) for index, hop in enumerate(hops, start=1))
-    return (replace(kept, index=0), *rest)
-
-
-def _in_the_order_of(old: tuple[Hop, ...], new: tuple[Hop, ...]) -> tuple[Hop, ...]:
-    """B8: what DNS did not say itself never displaces; targets known before keep their order."""
+def _beside(kept: Hop, old: tuple[Hop, ...], new: tuple[Hop, ...]) -> tuple[Hop, ...]:
+    """B8: a static or stale list never displaces a target that answers. ``kept`` stays, and
+    what was known before keeps its order: it is no new primary either."""
     rank = {hop.target: hop.index for hop in old}
-    hops = sorted(new, key=lambda hop: rank.get(hop.target, len(old)))
-    return tuple(replace(hop, index=index) for index, hop in enumerate(hops))
+    hops = {hop.target: hop for hop in (kept, *new)}
+    ranked = sorted(hops.values(), key=lambda hop: rank.get(hop.target, len(old)))
+    return tuple(replace(hop, index=index) for index, hop in enumerate(ranked))
