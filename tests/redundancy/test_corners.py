@@ -8,7 +8,7 @@ import pytest
 
 from evertone import events
 from evertone.config.settings import ProxySettings, ServerSettings
-from evertone.model import Group, Hop, HopSource, Transport
+from evertone.model import Cause, Group, Hop, HopSource, Outcome, OutcomeKind, Transport
 from evertone.redundancy import interface as io
 from tests.redundancy.bench import FORBIDDEN, OK, REFUSED, SILENT, Bench, hops, line, target
 
@@ -193,6 +193,20 @@ def test_what_b10_keeps_from_a_request_does_not_count_as_unavailable() -> None:
     bench.request("INFO", at=target(1), registrar=1)
     bench.run(20)
     assert bench.sent("INFO") == [(5, "INFO", 1)]
+    assert not bench.saw(events.ServerDown)
+    assert bench.engine.snapshot().serving == 1
+
+
+@pytest.mark.rule("F8", "A10", "C2")
+def test_a_server_that_took_an_in_dialog_request_for_a_dead_peer_is_not_unavailable() -> None:
+    # found by the matrix: a secondary passed a SUBSCRIBE on to the primary that had died
+    bench = Bench(line(A, B), {S1: hops(S1, 1, 3), S2: hops(S2, 2)}).start()
+    bench.run(5)
+    bench.set(t1=SILENT)
+    bench.by_method[3, "SUBSCRIBE"] = Outcome(OutcomeKind.UNAVAILABLE, cause=Cause.STALLED)
+    bench.request("SUBSCRIBE", at=target(1), registrar=1, someone_waits=False)
+    bench.run(50)
+    assert [s[2] for s in bench.sent("SUBSCRIBE")] == [1, 3]
     assert not bench.saw(events.ServerDown)
     assert bench.engine.snapshot().serving == 1
 

@@ -298,6 +298,8 @@ class Engine:
         registrar = walk.registrar
         if walk.purpose is Purpose.IN_DIALOG and not self._whole_list_failed(walk):
             return  # a next hop of the dialog's own, or what B10 left of the list
+        if walk.purpose is Purpose.IN_DIALOG and _stalled(walk.last_outcome):
+            return  # a server that said 100 lives; it is the peer beyond it that does not answer
         if self._only_refused(walk):
             return  # B9 goes on to the next target, but a server that refuses is alive (A6)
         self._serving.down(registrar, walk.hop, str(walk.last_outcome or ""), now)
@@ -317,9 +319,12 @@ class Engine:
         )
 
     def _whole_list_failed(self, walk: Walk) -> bool:
-        """F8."""
+        """F8. Who said 100 is alive: it is the dialog's peer, beyond it, that is silent (A10)."""
         lst = self._state.lists.get((walk.registrar, walk.group))
-        return lst is not None and all((walk.registrar, h.target) in walk.failed for h in lst.hops)
+        if lst is None:
+            return False
+        outcomes = [walk.failed.get((walk.registrar, hop.target)) for hop in lst.hops]
+        return all(out is not None and out.cause is not Cause.STALLED for out in outcomes)
 
     def ended(self, walk: Walk, outcome: Outcome, step: Step, now: float) -> None:
         """A walk is over."""
@@ -360,6 +365,10 @@ class Engine:
         if lst.failback.start is not Start.REGISTERED or not lst.path.register_on_enable:
             return True
         return self._state.registrations[attempt.registrar].stands_at(attempt.hop.target, now)
+
+
+def _stalled(outcome: Outcome | None) -> bool:
+    return outcome is not None and outcome.cause is Cause.STALLED
 
 
 _INPUTS: dict[type, Callable[[Engine, Any, float], None]] = {
