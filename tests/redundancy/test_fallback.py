@@ -369,6 +369,27 @@ def test_a_proxy_that_says_100_and_then_nothing_is_alive_its_registrar_is_not() 
     assert tried == [(1, target(5)), (1, target(6)), (2, target(5))]
 
 
+@pytest.mark.rule("P1", "B9")
+def test_a_call_that_waited_for_a_refused_register_goes_on_to_the_other_server() -> None:
+    # found by the swarm (seed 1904): it took the live proxy for dead and gave the call up
+    bench = proxied()
+    settings = bench.settings
+    servers = tuple(replace(server, register_on_enable=1) for server in settings.sip_server)
+    bench = Bench(replace(settings, sip_server=(servers[0], servers[1])), {P1: hops(P1, 5)})
+    bench.by_registrar = {1: BUSY}
+    bench.rtt_s = 3.0
+    bench.start()
+    bench.run(1)
+    call = bench.request("INVITE")  # the REGISTER to server 1 is under way
+    bench.run(20)
+    assert bench.completed[call][1].ok
+    assert [(a.registrar, a.method) for _, a in bench.sends][:3] == [
+        (1, "REGISTER"),
+        (2, "REGISTER"),
+        (2, "INVITE"),
+    ]
+
+
 @pytest.mark.rule("P2")
 def test_a_dead_proxy_leads_to_the_other_and_home_again() -> None:
     bench = proxied(two_proxies=True, outbound_proxy_fallback_interval=100)

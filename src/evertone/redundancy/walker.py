@@ -356,20 +356,20 @@ class Walker:
         elif step is Step.DONE:
             self._try(walk, walk.hop, now)
         else:
-            walk.failed[walk.registrar, walk.hop.target] = outcome
+            self._found_wanting(walk, walk.hop, outcome)
             self._advance(walk, now)
+
+    def _found_wanting(self, walk: Walk, hop: Hop, outcome: Outcome) -> None:
+        walk.failed[walk.registrar, hop.target] = outcome
+        # P1: who said 100 is alive, it is what lies behind that says nothing (S6)
+        if outcome.kind is not OutcomeKind.UNAVAILABLE or outcome.cause is Cause.STALLED:
+            walk.path_alive = True
 
     def _hop_failed(
         self, walk: Walk, attempt: Attempt, outcome: Outcome, judged: Verdict, now: float
     ) -> None:
         hop = attempt.hop
-        walk.failed[walk.registrar, hop.target] = outcome
-        # P1: who said 100 is alive, it is what lies behind that says nothing (S6)
-        said_nothing = (
-            outcome.kind is OutcomeKind.UNAVAILABLE and outcome.cause is not Cause.STALLED
-        )
-        if judged.alive or not said_nothing:
-            walk.path_alive = True
+        self._found_wanting(walk, hop, outcome)
         rule = CAUSE_RULES[outcome.cause] if outcome.cause is not None else judged.rule
         self._state.tell(
             TargetFailed,
