@@ -383,11 +383,7 @@ def test_a_call_that_waited_for_a_refused_register_goes_on_to_the_other_server()
     call = bench.request("INVITE")  # the REGISTER to server 1 is under way
     bench.run(20)
     assert bench.completed[call][1].ok
-    assert [(a.registrar, a.method) for _, a in bench.sends][:3] == [
-        (1, "REGISTER"),
-        (2, "REGISTER"),
-        (2, "INVITE"),
-    ]
+    assert [a.registrar for _, a in bench.sends if a.method == "INVITE"] == [2]
 
 
 @pytest.mark.rule("P2")

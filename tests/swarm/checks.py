@@ -123,7 +123,8 @@ def _bound_s(
     timers = plan.settings.timers
     quiet = call_bound_s(line, hops, timers) + 2 * len(groups)
     stalled = call_bound_s(line, hops, timers, stall_s=2 * timers.timeout_s) + 2 * len(groups)
-    bound_s = quiet if not _changes(plan, line, at - _MOMENT_S, at + quiet) else stalled
+    changes = _changes(plan, line, at - timers.timeout_s - _MOMENT_S, at + quiet)
+    bound_s = stalled if changes else quiet
     since, until = at - _MOMENT_S, at + bound_s
     if _struck(plan, PHONE, since, until) or _refusals(plan, line, since, until):
         return None
