@@ -9,8 +9,9 @@ from pathlib import Path
 from bench.rows import Row, cpu_s, row
 from evertone.config.load import load
 from evertone.config.settings import PhoneSettings
-from evertone.lab.rehearsal import CallPlan, rehearse
-from evertone.lab.rehearsal_site import survey
+from evertone.lab.rehearsal.calls import CallPlan
+from evertone.lab.rehearsal.play import rehearse
+from evertone.lab.rehearsal.site import survey
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 MONTH_S = 30 * 86_400.0

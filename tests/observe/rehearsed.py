@@ -6,7 +6,9 @@ import functools
 
 from evertone.config import load_texts
 from evertone.config.settings import PhoneSettings
-from evertone.lab.rehearsal import CallPlan, Rehearsal, rehearse
+from evertone.lab.rehearsal.calls import CallPlan
+from evertone.lab.rehearsal.play import rehearse
+from evertone.lab.rehearsal.report import Rehearsal
 
 SECRET = "pa55-w0rd-of-nobody"
 EVIL = "<script>alert('x')</script>"

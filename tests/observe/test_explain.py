@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evertone.errors import ConfigError
-from evertone.lab.zones import read_zone
+from evertone.lab.rehearsal.zones import read_zone
 from evertone.observe.explain import Explanation, LineExplanation, explain
 from evertone.observe.explain_figures import Outcome
 from evertone.observe.explain_text import home_words, missed_words, rules_named, story, waits_words

@@ -6,7 +6,7 @@ import pytest
 
 from evertone.config.schema import lookup
 from evertone.config.settings import LineSettings, PhoneSettings, ProxySettings, ServerSettings
-from evertone.lab.zones import invent_zone
+from evertone.lab.rehearsal.zones import invent_zone
 from evertone.observe.explain_advice import ADVICES, Advice
 from evertone.observe.explain_faults import CASES, Scene
 

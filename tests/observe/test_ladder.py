@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evertone.lab.rehearsal import rehearse
+from evertone.lab.rehearsal.play import rehearse
 from evertone.observe.ladder import Step, ladder, ladder_text, spans_of_interest
 from evertone.observe.timeline import timeline
 from tests.observe.rehearsed import SECRET, calm, outage, settings
@@ -75,7 +75,7 @@ def test_calm_stretches_can_be_left_out() -> None:
 
 
 def test_more_than_a_ladder_can_hold_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evertone.lab.rehearsal.MAX_PACKETS", 10)
+    monkeypatch.setattr("evertone.lab.rehearsal.play.MAX_PACKETS", 10)
     short = rehearse(settings(), for_s=7200.0, keep_packets=True)
     assert len(short.wire) == 10
     assert short.wire_cut

@@ -8,8 +8,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from evertone.lab.rehearsal import Rehearsal, rehearse
-from evertone.lab.zones import Zone, read_zone
+from evertone.lab.rehearsal.play import rehearse
+from evertone.lab.rehearsal.report import Rehearsal
+from evertone.lab.rehearsal.zones import Zone, read_zone
 from evertone.observe.page import MAX_LADDER_ROWS, MAX_TIMELINE_ROWS, render
 from evertone.observe.svg import close_up, tag
 from tests.observe.rehearsed import EVIL, SECRET, calm, outage, settings

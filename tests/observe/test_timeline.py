@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evertone.lab.rehearsal import rehearse
+from evertone.lab.rehearsal.play import rehearse
 from evertone.observe.timeline import (
     _TONES,
     Tone,

@@ -10,8 +10,8 @@ from evertone.config.load import Loaded, load_texts
 from evertone.config.settings import LineSettings, PhoneSettings
 from evertone.dns.locate import Where
 from evertone.errors import ConfigError
-from evertone.lab.rehearsal_site import hop_lists
-from evertone.lab.zones import Zone, invent_zone
+from evertone.lab.rehearsal.site import hop_lists
+from evertone.lab.rehearsal.zones import Zone, invent_zone
 from evertone.model import Group, Hop
 from evertone.observe.explain_advice import Change, advise
 from evertone.observe.explain_faults import Scene, Stage, cases_of

@@ -20,9 +20,11 @@ from evertone.events import (
     ResolveFailed,
     TargetFailed,
 )
-from evertone.lab.rehearsal import CallPlan, Rehearsal, rehearse
-from evertone.lab.rehearsal_site import Host, Route, Site, hop_lists, survey
-from evertone.lab.zones import Zone, literal
+from evertone.lab.rehearsal.calls import CallPlan
+from evertone.lab.rehearsal.play import rehearse
+from evertone.lab.rehearsal.report import Rehearsal
+from evertone.lab.rehearsal.site import Host, Route, Site, hop_lists, survey
+from evertone.lab.rehearsal.zones import Zone, literal
 
 __all__ = ["CASES", "Case", "Scene", "Stage", "cases_of"]
 

@@ -16,7 +16,7 @@ from evertone.events import (
     ServerDown,
     TargetFailed,
 )
-from evertone.lab.rehearsal import CallEnd, CallReport, IncomingReport, Rehearsal
+from evertone.lab.rehearsal.report import CallEnd, CallReport, IncomingReport, Rehearsal
 from evertone.observe.explain_faults import PATIENCE_S, Case, Scene, Stage
 from evertone.rules import Rule
 

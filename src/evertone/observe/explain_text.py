@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 
 from evertone.config.settings import LineSettings
-from evertone.lab.rehearsal_time import time_text
+from evertone.lab.rehearsal.spans import time_text
 from evertone.observe.explain import Explanation, LineExplanation
 from evertone.observe.explain_advice import Change, Figure, Metric
 from evertone.observe.explain_faults import PATIENCE_S

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from evertone.lab.record import Packet
-from evertone.lab.rehearsal import Rehearsal
-from evertone.lab.rehearsal_faults import Harm
-from evertone.lab.rehearsal_site import PHONE, PHONE_ADDRESSES
-from evertone.lab.rehearsal_time import Span, merge
+from evertone.lab.rehearsal.report import Rehearsal
+from evertone.lab.rehearsal.site import PHONE, PHONE_ADDRESSES
+from evertone.lab.rehearsal.spans import Span, merge
+from evertone.lab.rehearsal.strikes import Harm
 from evertone.lab.teller import PacketTeller
 from evertone.lab.wire import read_packet
 from evertone.observe.fold import Fold, fold

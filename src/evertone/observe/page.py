@@ -11,8 +11,8 @@ import importlib.resources
 import string
 from html import escape
 
-from evertone.lab.rehearsal import CallEnd, HostReport, LineReport, Rehearsal
-from evertone.lab.rehearsal_time import time_text
+from evertone.lab.rehearsal.report import CallEnd, HostReport, LineReport, Rehearsal
+from evertone.lab.rehearsal.spans import time_text
 from evertone.observe.fold import Fold
 from evertone.observe.ladder import ladder, spans_of_interest
 from evertone.observe.svg import availability, close_up, draw_ladder, tag

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from evertone.lab.rehearsal import CallEnd, CallReport, HostReport, LineReport, Rehearsal
-from evertone.lab.rehearsal_time import Span, clip, common, cut, gaps, time_text
+from evertone.lab.rehearsal.report import CallEnd, CallReport, HostReport, LineReport, Rehearsal
+from evertone.lab.rehearsal.spans import Span, clip, common, cut, gaps, time_text
 from evertone.observe.fold import Fold
 from evertone.observe.ladder import Ladder, Step
 from evertone.observe.timeline import Tone, at_text, fold_text

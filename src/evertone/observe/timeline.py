@@ -35,10 +35,10 @@ from evertone.events import (
     Unregistered,
     Warned,
 )
-from evertone.lab.rehearsal import CallEnd, CallReport, LineReport, Rehearsal
-from evertone.lab.rehearsal_faults import VERBS, Harm, Strike
-from evertone.lab.rehearsal_site import Site
-from evertone.lab.rehearsal_time import time_text
+from evertone.lab.rehearsal.report import CallEnd, CallReport, LineReport, Rehearsal
+from evertone.lab.rehearsal.site import Site
+from evertone.lab.rehearsal.spans import time_text
+from evertone.lab.rehearsal.strikes import VERBS, Harm, Strike
 from evertone.observe.fold import Fold, fold
 from evertone.observe.text import describe, printable
 from evertone.rules import Rule

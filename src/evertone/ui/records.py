@@ -16,7 +16,7 @@ from evertone.errors import ScenarioError, UsageError
 from evertone.flows import DnsFailed, DnsReceived, Effect, Nameserver, ShellInput
 from evertone.io.driver import Driver
 from evertone.io.nameservers import choose_nameservers
-from evertone.lab.zones import (
+from evertone.lab.rehearsal.zones import (
     MAX_ZONE_BYTES,
     Harvest,
     Zone,

@@ -14,9 +14,11 @@ from evertone.config.load import load
 from evertone.errors import ConfigError, EvertoneError, UsageError
 from evertone.events import to_dict
 from evertone.flows import Nameserver
-from evertone.lab.rehearsal import CallPlan, Rehearsal, parse_calls, rehearse
-from evertone.lab.rehearsal_faults import VERBS, Strike
-from evertone.lab.rehearsal_time import Span, parse_time, time_text, total_s
+from evertone.lab.rehearsal.calls import CallPlan, parse_calls
+from evertone.lab.rehearsal.play import rehearse
+from evertone.lab.rehearsal.report import Rehearsal
+from evertone.lab.rehearsal.spans import Span, parse_time, time_text, total_s
+from evertone.lab.rehearsal.strikes import VERBS, Strike
 from evertone.observe.ladder import ladder, ladder_text
 from evertone.observe.page import render
 from evertone.observe.text import printable

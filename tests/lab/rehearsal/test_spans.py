@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evertone.errors import UsageError
-from evertone.lab.rehearsal_time import (
+from evertone.lab.rehearsal.spans import (
     Span,
     clip,
     common,

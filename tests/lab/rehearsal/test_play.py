@@ -10,19 +10,15 @@ from evertone.config import load, load_texts
 from evertone.config.settings import PhoneSettings
 from evertone.errors import ConfigError, FaultError, UsageError
 from evertone.events import Registered
-from evertone.lab.rehearsal import (
-    CallEnd,
-    CallPlan,
-    Rehearsal,
-    parse_calls,
-    rehearse,
-)
-from evertone.lab.rehearsal_faults import VERBS
-from evertone.lab.rehearsal_site import Site, survey
-from evertone.lab.rehearsal_time import total_s
-from evertone.lab.zones import read_zone
+from evertone.lab.rehearsal.calls import CallPlan, parse_calls
+from evertone.lab.rehearsal.play import rehearse
+from evertone.lab.rehearsal.report import CallEnd, Rehearsal
+from evertone.lab.rehearsal.site import Site, survey
+from evertone.lab.rehearsal.spans import total_s
+from evertone.lab.rehearsal.strikes import VERBS
+from evertone.lab.rehearsal.zones import read_zone
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 EVERY_5_MIN = CallPlan(300.0)
 HOUR = 3600.0
 

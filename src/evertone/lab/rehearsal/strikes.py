@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from evertone.errors import FaultError, UsageError
 from evertone.lab.faults import Fault, make_fault
-from evertone.lab.rehearsal_time import parse_time, time_text
+from evertone.lab.rehearsal.spans import parse_time, time_text
 
 __all__ = ["VERBS", "Harm", "Names", "Strike", "VerbRow", "parse_strike"]
 

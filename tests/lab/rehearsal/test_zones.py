@@ -21,7 +21,7 @@ from evertone.dns.codec import decode, encode_query
 from evertone.dns.records import Question, RrType
 from evertone.errors import ScenarioError
 from evertone.lab.name_server import NameServer
-from evertone.lab.zones import (
+from evertone.lab.rehearsal.zones import (
     MAX_ZONE_BYTES,
     Harvest,
     addresses_in,
@@ -31,7 +31,7 @@ from evertone.lab.zones import (
 )
 from evertone.model import Group
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 NAME = "pbx.example"
 
 

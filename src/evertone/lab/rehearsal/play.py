@@ -1,18 +1,16 @@
 """What will this phone do when ...: a user's own settings in a lab that fits them.
 
-:func:`rehearse` invents the servers that the settings speak of (:mod:`rehearsal_site`), lets
+:func:`rehearse` invents the servers that the settings speak of (:mod:`site`), lets
 faults strike and calls be made, and reports what came of it. The phone is the one of
 production; nothing here tells it what to do. Same arguments, same result.
 """
 
 from __future__ import annotations
 
-import enum
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from evertone.config.settings import PhoneSettings
@@ -21,11 +19,19 @@ from evertone.events import CallChanged, Event, Refreshed, Registered, Unregiste
 from evertone.lab.name_server import NameServer
 from evertone.lab.record import Packet, Record
 from evertone.lab.registrations import Binding
-from evertone.lab.rehearsal_callee import Callee
-from evertone.lab.rehearsal_caller import Caller, Way
-from evertone.lab.rehearsal_faults import MAX_STRIKES, Harm, Strike, parse_strike
-from evertone.lab.rehearsal_ledger import Kept, Ledger
-from evertone.lab.rehearsal_site import (
+from evertone.lab.rehearsal.callee import Callee
+from evertone.lab.rehearsal.caller import Caller, Way
+from evertone.lab.rehearsal.calls import CallPlan
+from evertone.lab.rehearsal.ledger import Kept, Ledger
+from evertone.lab.rehearsal.report import (
+    CallEnd,
+    CallReport,
+    HostReport,
+    IncomingReport,
+    LineReport,
+    Rehearsal,
+)
+from evertone.lab.rehearsal.site import (
     CALLEE_ADDRESS,
     CALLER_ADDRESS,
     PHONE,
@@ -34,43 +40,29 @@ from evertone.lab.rehearsal_site import (
     Site,
     survey,
 )
-from evertone.lab.rehearsal_time import (
+from evertone.lab.rehearsal.spans import (
     Span,
     clip,
     common,
     cut,
     gaps,
     merge,
-    parse_time,
     time_text,
-    total_s,
 )
+from evertone.lab.rehearsal.strikes import MAX_STRIKES, Harm, Strike, parse_strike
+from evertone.lab.rehearsal.zones import Zone
 from evertone.lab.sip_server import SipServer
 from evertone.lab.world import World
-from evertone.lab.zones import Zone
 from evertone.model import Target, Transport
 from evertone.phone.identity import LINE_PARAM, Identity
 from evertone.phone.phone import Phone
 from evertone.sip.values import Uri
 
-__all__ = [
-    "MAX_FOR_S",
-    "CallEnd",
-    "CallPlan",
-    "CallReport",
-    "HostReport",
-    "IncomingReport",
-    "LineReport",
-    "Rehearsal",
-    "parse_calls",
-    "rehearse",
-]
+__all__ = ["MAX_FOR_S", "rehearse"]
 
 INSTANCE = "urn:uuid:00000000-0000-4000-8000-000000000001"
 CALLEE = "callee"
 CALLER = "caller"
-DELAYED_S = 1.0
-"""A call that rings later than this after it was dialled counts as delayed."""
 MAX_FOR_S = 366 * 86_400.0
 MAX_CALLS = 100_000
 MAX_EVENTS = 2_000_000
@@ -80,152 +72,6 @@ _MAX_EXPIRES_S = 2**31 - 1  # the lab's registrars grant what is asked for
 _NONCE_LIFETIME_S = 7 * 86_400.0  # a challenge is asked for once, not with every refresh
 _SOON_S = 0.2  # what has just changed has settled by then
 _CALLED_AT_ONCE = frozenset({"ringing", "established"})
-
-
-# --- what is asked for ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class CallPlan:
-    """Every line calls every ``every_s`` seconds and hangs up ``lasts_s`` after dialling,
-    answered or not: so long a caller waits."""
-
-    every_s: float
-    lasts_s: float = 60.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.lasts_s < self.every_s:
-            raise UsageError(
-                f"calls of {time_text(self.lasts_s)} every {time_text(self.every_s)} overlap: a "
-                "call must end before the next, as in 'every 5m for 1m'"
-            )
-
-
-_CALLS = re.compile(r"every\s+(\S+)(?:\s+for\s+(\S+))?", re.IGNORECASE)
-
-
-def parse_calls(text: str) -> CallPlan:
-    """A plan from ``every 5m`` or ``every 5m for 90s``. Raises UsageError."""
-    found = _CALLS.fullmatch(text.strip())
-    if found is None:
-        raise UsageError(f"{text!r} is no plan of calls: write 'every 5m' or 'every 5m for 90s'")
-    every_s = parse_time(found[1])
-    return CallPlan(every_s, parse_time(found[2]) if found[2] else min(60.0, every_s / 2))
-
-
-# --- what came of it --------------------------------------------------------------------------
-
-
-class CallEnd(enum.Enum):
-    """What became of a call."""
-
-    ANSWERED = "answered"
-    LOST = "lost"
-    """Nobody was reached."""
-    DROPPED = "dropped"
-    """It was answered, and ended before its time."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallReport:
-    """One call: when it was dialled, how long until it rang (``waited_s``, None: never), the
-    host that carried it ("": none), and why it ended so where it was lost or dropped."""
-
-    line: int
-    at: float
-    end: CallEnd
-    waited_s: float | None
-    host: str
-    reason: str = ""
-
-    @property
-    def delayed(self) -> bool:
-        """True if it rang, but not at once."""
-        return self.waited_s is not None and self.waited_s > DELAYED_S
-
-
-@dataclass(frozen=True, slots=True)
-class IncomingReport:
-    """Somebody called the line at ``at``: ``host`` is the server that let it ring, "" none."""
-
-    line: int
-    at: float
-    host: str
-
-
-@dataclass(frozen=True, slots=True)
-class LineReport:
-    """One line. ``bound`` says by host when a registration of the line stood that was made
-    there. ``unregistered``: no registrar knew the line. ``unreachable``: none that worked did,
-    so that nobody could call it; that includes the time without registration."""
-
-    line: int
-    label: str
-    bound: Mapping[str, tuple[Span, ...]]
-    unregistered: tuple[Span, ...]
-    unreachable: tuple[Span, ...]
-
-    @property
-    def unregistered_s(self) -> float:
-        """Seconds without any registration."""
-        return total_s(self.unregistered)
-
-    @property
-    def unreachable_s(self) -> float:
-        """Seconds in which incoming calls were lost."""
-        return total_s(self.unreachable)
-
-
-@dataclass(frozen=True, slots=True)
-class HostReport:
-    """One host: when it was down, when degraded, when it restarted (seconds), and how many
-    packets the phone sent to it."""
-
-    host: Host
-    packets: int
-    down: tuple[Span, ...]
-    worse: tuple[Span, ...]
-    restarts: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """One run and what is known of it.
-
-    ``events`` are the phone's, in order; ``wire`` what went between it and the SIP servers, if
-    that was asked for (``wire_cut``: only the beginning was kept). ``incoming`` are the calls
-    that the phone got, by time, if those were asked for.
-    """
-
-    site: Site
-    for_s: float
-    seed: int
-    plan: CallPlan | None
-    strikes: tuple[Strike, ...]
-    events: tuple[Event, ...]
-    lines: tuple[LineReport, ...]
-    calls: tuple[CallReport, ...]
-    hosts: tuple[HostReport, ...]
-    incoming: tuple[IncomingReport, ...] = ()
-    wire: tuple[Packet, ...] = field(default=(), repr=False)
-    wire_cut: bool = False
-
-    @property
-    def packets(self) -> dict[str, int]:
-        """Packets that the phone sent, by host name."""
-        return {report.host.name: report.packets for report in self.hosts}
-
-    def ended(self, end: CallEnd) -> list[CallReport]:
-        """The calls that ended so."""
-        return [call for call in self.calls if call.end is end]
-
-    @property
-    def delayed(self) -> list[CallReport]:
-        """The calls that rang late."""
-        return [call for call in self.calls if call.delayed]
-
-
-# --- the run ----------------------------------------------------------------------------------
 
 
 class _Tally(Record):

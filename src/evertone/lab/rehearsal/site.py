@@ -20,8 +20,8 @@ from evertone.dns.records import canonical
 from evertone.errors import ConfigError
 from evertone.flows import DnsReceived, DnsSend, Nameserver
 from evertone.lab.name_server import NameServer
-from evertone.lab.rehearsal_faults import Names
-from evertone.lab.zones import (
+from evertone.lab.rehearsal.strikes import Names
+from evertone.lab.rehearsal.zones import (
     Zone,
     addresses_in,
     every_where,

@@ -9,7 +9,8 @@ import pytest
 
 from evertone.config.settings import LineSettings, PhoneSettings, ServerSettings
 from evertone.errors import UsageError
-from evertone.lab.rehearsal import Rehearsal, rehearse
+from evertone.lab.rehearsal.play import rehearse
+from evertone.lab.rehearsal.report import Rehearsal
 
 _FIRST = ServerSettings(address="192.0.2.1", expires=600)
 _SECOND = ServerSettings(address="192.0.2.2", expires=600)
