@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import socket
 
 import pytest
 from click.testing import CliRunner
 
+from evertone.errors import UsageError
 from evertone.lab import demo
 from evertone.ui import demo_cmd
 from evertone.ui.demo_cmd import command
@@ -53,3 +56,16 @@ def test_a_phone_that_does_otherwise_is_not_let_pass(monkeypatch: pytest.MonkeyP
     result = CliRunner().invoke(command, ["--fast"])
     assert result.exit_code == EXIT_NOT_ACHIEVED
     assert "✗ " in result.output
+
+
+def test_a_port_in_use_is_told_with_what_to_do() -> None:
+    story = demo.STORIES[0]
+    (address, _), *_ = story.names().items()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        # whoever else runs a demo meanwhile has the port as well
+        with contextlib.suppress(OSError):
+            other.bind((address, 5060))
+        result = CliRunner().invoke(command, [])
+    assert isinstance(result.exception, UsageError)
+    assert "5060: Address already in use" in str(result.exception)
+    assert "'evertone demo --fast' needs no port" in str(result.exception)

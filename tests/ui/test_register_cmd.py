@@ -97,6 +97,7 @@ def test_a_wrong_password_is_a_failure_that_is_not_shown(tmp_path: Path) -> None
         result = register(tmp_path, path, "--verbose")
     assert result.exit_code == 3
     assert "refused" in result.stdout
+    assert "(the server takes neither account.1.auth_name nor its password)" in result.stdout
     assert "wrong-secret" not in result.output
 
 

@@ -164,7 +164,14 @@ def test_a_port_in_use_ends_it_with_one_line(tmp_path: Path) -> None:
             assert phone.popen.wait(PATIENCE_S) == 1
             line = phone.wait_for(f"cannot listen at UDP 127.0.0.1:{port}")
     assert line.startswith("evertone: ")
+    assert "choose another sip.listen_port" in line
     assert "Traceback" not in "".join(phone.lines)
+
+
+def test_an_address_that_is_not_ours_is_said_to_be_none(tmp_path: Path) -> None:
+    with running(config(tmp_path, 5060), bind="192.0.2.1") as phone:
+        assert phone.popen.wait(PATIENCE_S) == 1
+        phone.wait_for("evertone: cannot listen at UDP 192.0.2.1", "no address of this machine")
 
 
 def test_an_events_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import sys
 import time
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from evertone.errors import UsageError
 from evertone.events import Refreshed, RequestSent
 from evertone.lab.demo import CALLER, STORIES, Story, Verdict, tell
 from evertone.lab.record import Happening, Packet, Record, Remark
@@ -22,12 +24,17 @@ from evertone.lab.stage import play
 from evertone.lab.teller import PacketTeller, tell_remark
 from evertone.lab.world import World
 from evertone.observe.text import describe, printable
-from evertone.ui.options import EXIT_NOT_ACHIEVED
+from evertone.ui.options import EXIT_NOT_ACHIEVED, with_remedy
 
 __all__ = ["command"]
 
 _TOLERANCE_S = 0.3  # real sockets on a machine that does other things too
 _COLOURS = {"packet": "dim", "decision": "bold cyan", "fault": "bold red"}
+
+_REMEDIES = {
+    errno.EADDRINUSE: "another demo or lab runs, or a SIP server that listens at every address; "
+    "'evertone demo --fast' needs no port"
+}
 
 # the packets tell of these already
 _TOLD_BY_PACKETS = (RequestSent, Refreshed)
@@ -181,4 +188,5 @@ def _run(out: Callable[[_Line], None]) -> list[Verdict]:
     try:
         return asyncio.run(_all_on_loopback(out))
     except BaseExceptionGroup as group:
-        raise group.exceptions[0] from None  # one story's error, not its nesting
+        error = group.exceptions[0]  # one story's, not its nesting
+        raise (with_remedy(error, _REMEDIES) if isinstance(error, UsageError) else error) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import errno
 import json
 import re
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from evertone.errors import EvertoneError, ScenarioError
+from evertone.errors import EvertoneError, ScenarioError, UsageError
 from evertone.lab.faults import FAULTS, parse_fault
 from evertone.lab.record import Packet, Record, Remark
 from evertone.lab.scenario import (
@@ -31,13 +32,17 @@ from evertone.lab.teller import PacketTeller, tell_remark
 from evertone.lab.wire import read_packet
 from evertone.model import Target, Transport
 from evertone.observe.text import printable
-from evertone.ui.options import ADDRESS
+from evertone.ui.options import ADDRESS, with_remedy
 
 __all__ = ["command"]
 
 MAX_SCRIPT_LINES = 10_000
 
 _SCRIPT_LINE = re.compile(r"(\d+(?:\.\d+)?)\s+(\S.*)")
+_REMEDIES = {
+    errno.EADDRINUSE: "another lab or demo runs (--bind chooses other addresses), or a SIP server "
+    "that listens at every address"
+}
 _COMMANDS = {
     "heal": "heal HOST              end every fault that strikes it",
     "status": "status                 who is registered where, and what strikes whom",
@@ -314,4 +319,7 @@ def command(
     tls = LabTls() if speaks_tls else None
     if ca is not None and tls is not None:
         ca.write_bytes(tls.pem())
-    asyncio.run(_run(scenario, tls, _scripted(script) if script else [], seconds, as_json))
+    try:
+        asyncio.run(_run(scenario, tls, _scripted(script) if script else [], seconds, as_json))
+    except UsageError as error:
+        raise with_remedy(error, _REMEDIES) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ import click
 from evertone.config.finding import Severity
 from evertone.config.load import load
 from evertone.config.settings import PhoneSettings
-from evertone.errors import ConfigError, UsageError
+from evertone.errors import ConfigError, EvertoneError, UsageError
 from evertone.flows import Nameserver
 from evertone.io.nameservers import choose_nameservers, parse_nameserver
 from evertone.ui.identity import instance_urn
@@ -28,6 +28,7 @@ __all__ = [
     "json_option",
     "network_options",
     "prepare",
+    "with_remedy",
 ]
 
 EXIT_NOT_ACHIEVED = 3
@@ -101,6 +102,13 @@ def network_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def with_remedy(error: EvertoneError, remedies: Mapping[int, str]) -> EvertoneError:
+    """``error`` with what to do about the operating system's error behind it (by errno)."""
+    number = getattr(error.__cause__, "errno", None)
+    remedy = remedies.get(number) if number is not None else None
+    return type(error)(f"{error}: {remedy}") if remedy else error
 
 
 @dataclass(frozen=True, slots=True)

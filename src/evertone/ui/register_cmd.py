@@ -28,6 +28,15 @@ __all__ = ["Landing", "Watch", "command"]
 
 _FAILED = (LineState.FAILED, LineState.REFUSED)
 
+_NOT_LET_IN = "the server takes neither account.{0}.auth_name nor its password"
+_ADVICE = {
+    "401": _NOT_LET_IN,
+    "403": "the server knows account.{0}.user_name or our address, and forbids it",
+    "404": "the server knows no account.{0}.user_name of that name",
+    "407": _NOT_LET_IN,
+}
+"""Where to look, by the code of the refusal."""
+
 
 @dataclass(frozen=True, slots=True)
 class Landing:
@@ -69,6 +78,9 @@ class Landing:
         text += "".join(f", and with server {b.server} at {b.target}" for b in others)
         if not self.registered and self.line.why:
             text += f": {self.line.why}"
+        advice = _ADVICE.get(self.line.why.partition(" ")[0])
+        if self.line.state is LineState.REFUSED and advice is not None:
+            text += f" ({advice.format(self.line.line)})"
         return printable(text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import random
 import signal
 import socket
@@ -21,7 +22,7 @@ from evertone.io.watch import Destination, NetworkWatch
 from evertone.model import Transport
 from evertone.phone.phone import Phone
 from evertone.phone.snapshot import PhoneSnapshot
-from evertone.ui.options import Setup
+from evertone.ui.options import Setup, with_remedy
 
 __all__ = ["STOP_SIGNALS", "Session", "run_session"]
 
@@ -31,6 +32,12 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _NOT_CONFIRMED = "stopped; not every server confirmed that our registration is gone"
 
 _TLS_TYPES = (2, 3)  # transport_type TLS, and DNS-NAPTR, which may lead to it
+
+_REMEDIES = {
+    errno.EADDRINUSE: "end the program that listens there, or choose another sip.listen_port",
+    errno.EADDRNOTAVAIL: "it is no address of this machine",
+}
+"""What to do when a port cannot be had."""
 
 _DATAGRAMS = (Transport.UDP,)
 _LAST_PORT = 65_535
@@ -84,7 +91,10 @@ class Session:
         return await self.driver.stop(self.phone, STOP_S)
 
     async def __aenter__(self) -> Session:
-        await self.driver.start()
+        try:
+            await self.driver.start()
+        except UsageError as error:
+            raise with_remedy(error, _REMEDIES) from error
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
