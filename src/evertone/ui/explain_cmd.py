@@ -19,10 +19,10 @@ from evertone.config.finding import Severity, to_dict
 from evertone.config.load import load_texts, read
 from evertone.flows import Nameserver
 from evertone.model import Hop
-from evertone.observe.explain import Explanation, LineExplanation, Stop, explain
-from evertone.observe.explain_advice import Change
-from evertone.observe.explain_figures import Outcome
-from evertone.observe.explain_text import (
+from evertone.observe.explanation.advice import Change
+from evertone.observe.explanation.explain import Explanation, LineExplanation, Stop, explain
+from evertone.observe.explanation.figures import Outcome
+from evertone.observe.explanation.text import (
     Words,
     advice_words,
     case_title,

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from evertone.config.settings import LineSettings
 from evertone.lab.rehearsal.spans import time_text
-from evertone.observe.explain import Explanation, LineExplanation
-from evertone.observe.explain_advice import Change, Figure, Metric
-from evertone.observe.explain_faults import PATIENCE_S
-from evertone.observe.explain_figures import Home, Missed, Outcome, Waits
+from evertone.observe.explanation.advice import Change, Figure, Metric
+from evertone.observe.explanation.explain import Explanation, LineExplanation
+from evertone.observe.explanation.faults import PATIENCE_S
+from evertone.observe.explanation.figures import Home, Missed, Outcome, Waits
 from evertone.observe.text import printable
 from evertone.rules import Rule
 

@@ -9,12 +9,18 @@ import pytest
 
 from evertone.errors import ConfigError
 from evertone.lab.rehearsal.zones import read_zone
-from evertone.observe.explain import Explanation, LineExplanation, explain
-from evertone.observe.explain_figures import Outcome
-from evertone.observe.explain_text import home_words, missed_words, rules_named, story, waits_words
+from evertone.observe.explanation.explain import Explanation, LineExplanation, explain
+from evertone.observe.explanation.figures import Outcome
+from evertone.observe.explanation.text import (
+    home_words,
+    missed_words,
+    rules_named,
+    story,
+    waits_words,
+)
 from evertone.rules import Rule
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 
 LINE = """#!version:1.0.0.1
 account.1.enable = 1

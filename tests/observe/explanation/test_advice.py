@@ -7,8 +7,8 @@ import pytest
 from evertone.config.schema import lookup
 from evertone.config.settings import LineSettings, PhoneSettings, ProxySettings, ServerSettings
 from evertone.lab.rehearsal.zones import invent_zone
-from evertone.observe.explain_advice import ADVICES, Advice
-from evertone.observe.explain_faults import CASES, Scene
+from evertone.observe.explanation.advice import ADVICES, Advice
+from evertone.observe.explanation.faults import CASES, Scene
 
 _SLOW = ServerSettings(address="pbx.example", port=0, invite_retry_counts=6, retry_counts=6)
 _LATE = ServerSettings(

@@ -17,7 +17,7 @@ from evertone.events import (
     TargetFailed,
 )
 from evertone.lab.rehearsal.report import CallEnd, CallReport, IncomingReport, Rehearsal
-from evertone.observe.explain_faults import PATIENCE_S, Case, Scene, Stage
+from evertone.observe.explanation.faults import PATIENCE_S, Case, Scene, Stage
 from evertone.rules import Rule
 
 __all__ = ["Home", "Missed", "Outcome", "Waits", "back_of", "home_of", "missed_of", "waits_of"]

@@ -15,8 +15,8 @@ from evertone.config.load import Loaded
 from evertone.config.schema import lookup
 from evertone.config.settings import INHERIT
 from evertone.model import Group
-from evertone.observe.explain_faults import Case, Scene, Stage, cases_of
-from evertone.observe.explain_figures import Outcome, home_of, missed_of, waits_of
+from evertone.observe.explanation.faults import Case, Scene, Stage, cases_of
+from evertone.observe.explanation.figures import Outcome, home_of, missed_of, waits_of
 from evertone.rules import Rule
 
 __all__ = ["ADVICES", "Advice", "Change", "Figure", "Metric", "advise"]

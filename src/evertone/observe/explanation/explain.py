@@ -13,9 +13,9 @@ from evertone.errors import ConfigError
 from evertone.lab.rehearsal.site import hop_lists
 from evertone.lab.rehearsal.zones import Zone, invent_zone
 from evertone.model import Group, Hop
-from evertone.observe.explain_advice import Change, advise
-from evertone.observe.explain_faults import Scene, Stage, cases_of
-from evertone.observe.explain_figures import Outcome
+from evertone.observe.explanation.advice import Change, advise
+from evertone.observe.explanation.faults import Scene, Stage, cases_of
+from evertone.observe.explanation.figures import Outcome
 
 __all__ = ["Explanation", "LineExplanation", "Stop", "explain"]
 
