@@ -15,7 +15,7 @@ import dns.rdatatype
 
 from evertone.config.settings import LineSettings, PhoneSettings, ServerSettings
 from evertone.errors import SipParseError
-from evertone.events import Event
+from evertone.events import CallChanged, Event
 from evertone.flows import (
     Announce,
     CloseFlow,
@@ -248,7 +248,7 @@ class Desk:
 
     def states(self, call: str) -> list[str]:
         """The states that a call went through."""
-        return [e.state for e in self.events if getattr(e, "call", None) == call]  # type: ignore[attr-defined]
+        return [e.state for e in self.events if isinstance(e, CallChanged) and e.call == call]
 
     # --- inside -----------------------------------------------------------------------------------
 

@@ -74,6 +74,7 @@ class Line:
         self._tickets: dict[int, tuple[Group, int]] = {}
         self._places: dict[tuple[Group, int], Where] = {}
         self._draining = False
+        self._engine_timer = Timer(TimerKind.ENGINE, settings.line)
         self._unwiped = set(settings.registrars()) if settings.unregister_on_reboot else set()
         self._told: tuple[bool, frozenset[int]] = (True, frozenset())
 
@@ -291,7 +292,7 @@ class Line:
         self._rearm()
 
     def _rearm(self) -> None:
-        timers, timer = self.services.timers, Timer(TimerKind.ENGINE, self.number)
+        timers, timer = self.services.timers, self._engine_timer
         due = self.engine.next_deadline()
         if due is None:
             timers.cancel(timer)

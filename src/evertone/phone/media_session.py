@@ -18,15 +18,17 @@ class MediaSession:
     """``wanted`` is what we would have: both ways, or on hold only ours.
 
     A description that says the same as the last one bears the same version (RFC 3264 §8), so
-    that a call that only changes its way shows the peer nothing new.
+    that a call that only changes its way shows the peer nothing new. An offer counts when it is
+    answered; one that is refused changes nothing (RFC 3261 §14.1).
     """
 
-    __slots__ = ("_local", "_remote", "_version", "port", "wanted")
+    __slots__ = ("_local", "_remote", "_said", "_version", "port", "wanted")
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.wanted = sdp.Direction.SENDRECV
         self._version = 0
+        self._said: sdp.Session | None = None
         self._local: sdp.Session | None = None
         self._remote: sdp.Session | None = None
 
@@ -44,14 +46,14 @@ class MediaSession:
                 offered, address, self.port, version=version, direction=self.wanted
             )
         )
-        self._remote = offered
+        self._local, self._remote = self._said, offered
         return body
 
     def take_answer(self, answer: bytes) -> None:
         """The peer's answer to our offer; one that cannot be read changes nothing."""
         said = lenient(lambda: sdp.parse(answer), None) if answer else None
         if said is not None:
-            self._remote = said
+            self._local, self._remote = self._said, said
 
     def can_meet(self, offer: bytes) -> SipParseError | None:
         """Why an offer cannot be met; None if it can."""
@@ -72,8 +74,8 @@ class MediaSession:
 
     def _say(self, describe: Describe) -> bytes:
         said = describe(self._version)
-        if said != self._local:
+        if said != self._said:
             self._version += 1
             said = describe(self._version)
-        self._local = said
+        self._said = said
         return said.to_bytes()

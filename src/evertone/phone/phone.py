@@ -364,9 +364,11 @@ class Phone:
 
     def _from_layer(self, now: float) -> bool:
         effects = self._layer.effects()
+        if not effects:
+            return False
         for effect in effects:
             _LAYER[type(effect)](self, effect, now)
-        return bool(effects)
+        return True
 
     def _out_of_layer(self, effect: tx.Out, now: float) -> None:
         self._out.append(Transmit(effect.flow, effect.data))

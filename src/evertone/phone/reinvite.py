@@ -14,6 +14,7 @@ from evertone.phone.exchange import Exchange, Leg
 from evertone.phone.flow_table import Flow
 from evertone.phone.next_hop import reroute, rerouted
 from evertone.phone.reading import lenient
+from evertone.sip.dialog import Dialog
 from evertone.sip.message import Request, Response
 
 if TYPE_CHECKING:
@@ -44,21 +45,23 @@ dialog may say anything else of itself (C2)."""
 class _ReinviteJob(AttemptJob):
     """The re-INVITE at one target: a new transaction with the next CSeq (C2)."""
 
-    __slots__ = ("_answered", "_reinvite")
+    __slots__ = ("_answered", "_dialog", "_reinvite")
 
     def __init__(self, reinvite: Reinvite, attempt: Attempt) -> None:
         super().__init__(reinvite.call.line, attempt)
         self._reinvite = reinvite
         self._answered = False
+        self._dialog: Dialog | None = None  # as it is by this target
 
     def build(self, exchange: Exchange, flow: Flow) -> Request:
         """With our Contact on the flow that it goes by."""
-        return self._reinvite.build(self.attempt, exchange, flow)
+        self._dialog, request = self._reinvite.build(self.attempt, exchange, flow)
+        return request
 
     def answered(self, leg: Leg, response: Response, now: float) -> None:
         """A 2xx is acknowledged each time it comes (RFC 3261 §13.2.2.4)."""
         if 200 <= response.status < 300:
-            self._reinvite.acknowledge(leg, now)
+            self._acknowledge(leg, now)
             if self._answered:
                 return
             self._answered = True
@@ -68,7 +71,12 @@ class _ReinviteJob(AttemptJob):
     def late(self, leg: Leg, response: Response, now: float) -> None:
         """A 2xx to one that was given up: acknowledged, for the peer waits for that; what it
         says of the session, a later re-INVITE has said again."""
-        self._reinvite.acknowledge(leg, now)
+        self._acknowledge(leg, now)
+
+    def _acknowledge(self, leg: Leg, now: float) -> None:
+        """By the way that the INVITE went (A13)."""
+        if self._dialog is not None:
+            send_ack(self.line.services, self._dialog, leg.request, leg.flow, now)
 
 
 class Reinvite:
@@ -127,27 +135,19 @@ class Reinvite:
 
     # --- from the jobs ------------------------------------------------------------------------
 
-    def build(self, attempt: Attempt, exchange: Exchange, flow: Flow) -> Request:
-        """The request for the target of ``exchange``."""
+    def build(self, attempt: Attempt, exchange: Exchange, flow: Flow) -> tuple[Dialog, Request]:
+        """The request for the target of ``exchange``, and the dialog by that target."""
         call = self.call
         assert call.dialog is not None
         contact = call.line.identity.contact(attempt.registrar, flow)
         call.dialog, request = replace(call.dialog, contact=contact).request("INVITE")
+        dialog = call.dialog
         if exchange.target != self.first:
             reroute(request, self.first, exchange.target)
+            routes = rerouted(dialog.route_set, self.first, exchange.target)
+            dialog = replace(dialog, route_set=routes)
         call.put_offer(request, flow)
-        return request
-
-    def acknowledge(self, leg: Leg, now: float) -> None:
-        """ACK a 2xx, by the way that it came (A13)."""
-        call = self.call
-        if call.dialog is None:
-            return
-        dialog = call.dialog
-        target = leg.flow.target
-        if target != self.first:
-            dialog = replace(dialog, route_set=rerouted(dialog.route_set, self.first, target))
-        send_ack(call.services, dialog, leg.request, leg.flow, now)
+        return dialog, request
 
     def agreed(self, attempt: Attempt, leg: Leg, response: Response, now: float) -> None:
         """The first 2xx: the session is as both have said now; so is the way."""

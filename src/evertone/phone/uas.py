@@ -73,9 +73,11 @@ class Uas:
         """The ACK to a 200 of ours."""
         answered = self._calls.answered_by(effect.tid)
         if answered is not None:
+            answered.call.session.take_answer(effect.request.body)
             answered.acked(now)
         call = self._calls.of_transaction(effect.tid)
         if call is not None:
+            call.session.take_answer(effect.request.body)  # of an offer in our 200
             call.step(CallEvent.ACKED, now)
 
     def got_cancel(self, effect: GotCancel, now: float) -> None:
