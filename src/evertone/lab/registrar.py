@@ -57,8 +57,9 @@ class Registrar:
             owned = self._owners.get(verified.username, (verified.username,))
             if unescape(user) not in owned:
                 return self._answer(request, 403, "Not your address of record")
-        refused = self._bind(request, self.aor(user), flow, now)
-        return refused or self._listing(request, self.aor(user), now)
+        aor = self.aor(user)
+        refused = self._bind(request, aor, flow, now)
+        return refused or self._listing(request, aor, now)
 
     def _bind(self, request: Request, aor: str, flow: int, now: float) -> Response | None:
         """Do what the Contacts ask for; a response only where that is refused."""

@@ -207,9 +207,11 @@ class SipServer:
 
     def next_deadline(self) -> float | None:
         """When :meth:`handle_timer` wants to be called next; None: not before new input."""
-        parts = (self._layer, self._proxy, self._notifier)
-        due = [at for at in (part.next_deadline() for part in parts) if at is not None]
-        return min(due, default=None)
+        due = self._layer.next_deadline()
+        for at in (self._proxy.next_deadline(), self._notifier.next_deadline()):
+            if at is not None and (due is None or at < due):
+                due = at
+        return due
 
     def effects(self) -> list[Effect]:
         """Drain what the shell must carry out, in order."""
@@ -266,6 +268,9 @@ class SipServer:
                     self._out.append(Transmit(effect.flow, effect.data))
                 elif isinstance(effect, GotRequest):
                     self._request(effect.tid, effect.request, effect.flow, now)
+                elif isinstance(effect, Gone):
+                    self._proxy.gone(effect.tid)
+                    self._notifier.gone(effect.tid)
                 elif isinstance(effect, GotResponse):
                     self._answered(effect.tid, effect.response, now)
                 elif isinstance(effect, GotAck):
@@ -277,9 +282,6 @@ class SipServer:
                 elif isinstance(effect, TimedOut):
                     self._proxy.timed_out(effect.tid, now)
                     self._notifier.timed_out(effect.tid)
-                elif isinstance(effect, Gone):
-                    self._proxy.gone(effect.tid)
-                    self._notifier.gone(effect.tid)
 
     def _answered(self, tid: int, response: Response, now: float) -> None:
         if self._notifier.owns(tid):

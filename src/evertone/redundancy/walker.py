@@ -254,20 +254,20 @@ class Walker:
         return None
 
     def _send(self, walk: Walk, hop: Hop, method: str, now: float) -> None:
-        state = self._state
-        path = state.hop_list(walk.registrar, hop.group).path
+        state, registrar = self._state, walk.registrar
+        path = state.hop_list(registrar, hop.group).path
         resends = path.invite_retry_counts if method == "INVITE" else path.retry_counts
         reason, rule, why = self._why(walk, method)
         expires = None
         if method == "REGISTER":
             removal = walk.purpose is Purpose.REMOVAL
-            expires = 0 if removal else state.settings.server(walk.registrar).expires
+            expires = 0 if removal else state.settings.server(registrar).expires
         self._next_attempt += 1
         attempt = Attempt(
             id=self._next_attempt,
             request=walk.request,
             line=state.line,
-            registrar=walk.registrar,
+            registrar=registrar,
             hop=hop,
             method=method,
             resends=resends,
@@ -281,9 +281,7 @@ class Walker:
         self._attempts[attempt.id] = walk
         state.marks.sent(hop.target, now)
         state.out.append(Send(attempt))
-        state.tell(
-            RequestSent, now, walk.registrar, hop=hop, rule=rule, reason=why, attempt=attempt
-        )
+        state.tell(RequestSent, now, registrar, hop=hop, rule=rule, reason=why, attempt=attempt)
 
     def _why(self, walk: Walk, method: str) -> tuple[Reason, Rule, str]:
         if walk.stage is Stage.REGISTERING:

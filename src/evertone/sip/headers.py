@@ -186,7 +186,10 @@ class Message:
         """The topmost Via."""
         value: Via | None = self._cache.get("via")
         if value is None:
-            elements = self._elements("via")
+            first = (self._index or self._indexed()).get("via")
+            if isinstance(first, list):
+                first = first[0]
+            elements = split_list(first) if first else ()
             if not elements:
                 raise SipParseError("no via")
             value = self._cache["via"] = parse_via(elements[0])

@@ -113,7 +113,7 @@ class TransactionLayer:
     and reports every ACK that ends no transaction.
     """
 
-    __slots__ = ("_accepted", "_limits", "_merged", "_proxy", "_reliable", "_run")
+    __slots__ = ("_accepted", "_limits", "_merged", "_proxy", "_reliable", "_run", "_slowed_s")
 
     def __init__(
         self,
@@ -124,6 +124,7 @@ class TransactionLayer:
         limits: Limits | None = None,
     ) -> None:
         self._limits = limits or Limits()
+        self._slowed_s = _slowed_s(timers)
         self._proxy = proxy
         self._run = Runner(timers, rng, self._limits.abandoned, self._ended)
         self._merged = MergedRequests(self._limits.merged)
@@ -327,7 +328,7 @@ class TransactionLayer:
         is_invite = request.method == "INVITE"
         rows = _SERVER_INVITE if is_invite else _SERVER_OTHER
         tx = run.open(run.servers, key, rows, State.FRESH, request, run.flow, reliable, now)
-        run.expire_in(tx, _TRYING_AFTER_S if is_invite else _slowed_s(run.sip_timers), now)
+        run.expire_in(tx, _TRYING_AFTER_S if is_invite else self._slowed_s, now)
         return tx
 
     def _answer_itself(self, tx: Transaction, status: int, now: float, to_tag: str = "") -> None:
