@@ -1,6 +1,6 @@
 # Everything a developer does here. `make test` is all that CI runs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test packages lint format types contract pytest bench lock clean
+.PHONY: help setup demo test packages lint format types contract pytest bench picture lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -49,6 +49,9 @@ pytest: setup ## unit, simulated, loopback and interoperability tests
 
 bench: setup ## measure; prints a table and writes bench/latest.json
 	@$(BIN)/python -m bench
+
+picture: setup ## draw docs/demo.svg, the demo's picture in the README, from its output
+	@$(BIN)/python scripts/demo_picture.py
 
 # Only for whoever changes a dependency; needs uv. Names, versions and hashes, no addresses.
 lock: ## pin the newest dependencies that pyproject.toml allows
