@@ -29,7 +29,16 @@ from tests.swarm.plan import DNS, PHONE, TROUBLE_S, USERS, Plan, make_plan
 from tests.swarm.play import CALLEE_ADDRESS, PHONE_ADDRESS, REALM, Play
 from tests.swarm.reading import Bound, aor_of, messages_of, registered_spans
 
-__all__ = ["judge", "judge_calls", "run"]
+__all__ = [
+    "callers",
+    "judge",
+    "judge_calls",
+    "left_after_stop",
+    "left_over",
+    "not_home",
+    "run",
+    "unregistered_requests",
+]
 
 _NEGATIVE_S = 31.0  # D11: how long a failed question may count
 _STALE_WAIT_S = 1.8  # D16
@@ -48,18 +57,18 @@ def judge(play: Play) -> Iterator[str]:
     """Let the world run its course, and name what is wrong."""
     play.begin()
     play.go_home()
-    yield from (f"5: {text}" for text in _not_home(play))
+    yield from (f"5: {text}" for text in not_home(play))
     yield from (f"1: in peace: {text}" for text in _calls_at_once(play))
     play.come_to_rest()
-    yield from (f"3: {text}" for text in _left_over(play))
+    yield from (f"3: {text}" for text in left_over(play))
     play.stop()
-    yield from (f"3: after the stop: {text}" for text in _left_after_stop(play))
+    yield from (f"3: after the stop: {text}" for text in left_after_stop(play))
     record = play.world.record
     yield from (f"1: {text}" for text in judge_calls(play.plan, record, play.dialled, play.hung_up))
     allowed = {end for place in play.plan.places.values() for end in place.targets()}
-    allowed |= _callers(record)
+    allowed |= callers(record)
     yield from (f"2: {text}" for text in only_allowed_targets(record, [PHONE_ADDRESS], allowed))
-    yield from (f"2: {text}" for text in _unregistered_requests(play.plan, record))
+    yield from (f"2: {text}" for text in unregistered_requests(play.plan, record))
     callees = {CALLEE_ADDRESS: "the callee", PHONE_ADDRESS: "the phone"}
     yield from (f"4: {text}" for text in one_ring_per_invite(record, callees))
 
@@ -227,7 +236,7 @@ def _calls_at_once(play: Play) -> Iterator[str]:
 # --- 2: where requests go -----------------------------------------------------------------------
 
 
-def _callers(record: Record) -> set[tuple[str, int, str]]:
+def callers(record: Record) -> set[tuple[str, int, str]]:
     """Whoever asked us something: our answers, and what a dialog of theirs sends, go there."""
     return {
         (*p.source, p.kind)
@@ -244,14 +253,14 @@ def _path_at(plan: Plan, line: LineSettings, peer: str) -> PathSettings | None:
     return None
 
 
-def _unregistered_requests(plan: Plan, record: Record) -> Iterator[str]:
+def unregistered_requests(plan: Plan, record: Record) -> Iterator[str]:
     """B9: with ``register_on_enable`` 1 no INVITE goes to a target without a registration.
 
     Where a connection had to be made first, it may have run out in that time.
     """
     lines = {line.user: line for line in plan.settings.lines}
     bound, asked, timers = Bound({}), dict[str, int](), plan.settings.timers
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     for said in messages_of(record, PHONE_ADDRESS):
         message = said.message
         if message.cseq.method == "REGISTER":
@@ -261,9 +270,12 @@ def _unregistered_requests(plan: Plan, record: Record) -> Iterator[str]:
             continue
         line = lines.get(message.from_.uri.user)
         path = _path_at(plan, line, said.peer) if line else None
-        if line is None or path is None or message.to.tag or message.via.branch in seen:
-            continue  # in a dialog, or sent again
-        seen.add(message.via.branch)
+        if line is None or path is None or message.to.tag:
+            continue
+        request = (message.call_id, said.peer)
+        if request in seen:
+            continue  # sent again, or a challenge answered: it was decided before
+        seen.add(request)
         decided = said.at - (timers.timeout_s if message.via.transport != "UDP" else 0.0)
         if path.register_on_enable and not bound.stands(aor_of(message), said.peer, decided):
             yield f"INVITE to {said.peer} at {said.at:.3f} s without a registration there (B9)"
@@ -293,7 +305,8 @@ def _ways(play: Play) -> dict[str, set[str]]:
     return {name: by_store[store] for name, store in play.plan.stores.items()}
 
 
-def _left_over(play: Play) -> Iterator[str]:
+def left_over(play: Play) -> Iterator[str]:
+    """3: attempts, transactions, flows, timers, bindings."""
     view = play.phone.snapshot(play.world.now)
     yield from at_rest(view, (), both_serve=True)
     strange = {timer.split()[0] for timer, _ in view.timers} - _IDLE_TIMERS
@@ -313,7 +326,8 @@ def _wrong_servers(snapshot: LineSnapshot, line: LineSettings) -> Iterator[str]:
         yield f"line {line.line} is registered with {sorted(have)}, not {sorted(wanted)}"
 
 
-def _left_after_stop(play: Play) -> Iterator[str]:
+def left_after_stop(play: Play) -> Iterator[str]:
+    """3, R5: after a clean stop there is nothing at all."""
     view = play.phone.snapshot(play.world.now)
     if not view.stopped:
         yield "it has not stopped"
@@ -327,7 +341,7 @@ def _left_after_stop(play: Play) -> Iterator[str]:
 # --- 5: home --------------------------------------------------------------------------------------
 
 
-def _not_home(play: Play) -> list[str]:
+def not_home(play: Play) -> list[str]:
     """Each line is at the primary of what it tries first (B4 with 0: at any target of that)."""
     plan, homes = play.plan, []
     for line in plan.settings.lines:

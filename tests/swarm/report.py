@@ -31,15 +31,15 @@ def plan_text(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def failure_text(play: Play, found: list[str]) -> str:
+def failure_text(play: Play, found: list[str], rows: int = MAX_ROWS) -> str:
     """All that a person needs to look into it."""
     seed = play.plan.seed
     head = [f"seed {seed} breaks:", *(f"  {text}" for text in found)]
     head.append(f"replay: .venv/bin/python -m tests.swarm {seed}")
-    return "\n".join([*ladder_text(play), *head])
+    return "\n".join([*ladder_text(play, rows), *head])
 
 
-def ladder_text(play: Play) -> list[str]:
+def ladder_text(play: Play, most: int = MAX_ROWS) -> list[str]:
     """What the phone and the callee said and heard, what it announced, what struck, by time."""
     names = {PHONE_ADDRESS: PHONE, CALLEE_ADDRESS: CALLEE, DNS_ADDRESS: DNS}
     names |= {m.address: m.name for p in play.plan.places.values() for m in p.machines}
@@ -56,7 +56,9 @@ def ladder_text(play: Play) -> list[str]:
         rows.append((event.at, f"   [{node}] {text}: {event.reason} [{event.rule}]"))
     rows.sort(key=lambda row: row[0])
     text = [f"{at:10.3f}  {label}" for at, label in rows]
-    return text if len(text) <= MAX_ROWS else [f"... {len(text)} rows", *text[-MAX_ROWS:]]
+    if len(text) <= most:
+        return text
+    return [f"... {len(text) - most} rows before", *text[-most:]]
 
 
 def _label(packet: Packet) -> str:

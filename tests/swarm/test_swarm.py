@@ -1,0 +1,201 @@
+"""The swarm: random worlds, and after each the invariants; every check can also say no.
+
+``make swarm SECONDS=600`` goes on with fresh seeds. A failure prints the seed, the command that
+replays it, and who said what to whom.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from evertone.lab.checkers import only_allowed_targets, same_trace
+from evertone.lab.record import Record
+from evertone.lab.registrations import Binding
+from evertone.model import Group
+from evertone.sip.values import parse_uri
+from tests.swarm.checks import (
+    callers,
+    judge_calls,
+    left_after_stop,
+    left_over,
+    not_home,
+    run,
+    unregistered_requests,
+)
+from tests.swarm.plan import Plan, make_plan
+from tests.swarm.play import PHONE_ADDRESS, REALM, Play
+from tests.swarm.report import failure_text, ladder_text, plan_text
+
+CHUNKS, WORLDS_PER_CHUNK = 20, 12
+
+FAILED_ONCE = {
+    113: "X3 asked for one list only, so that nobody asked for server 1 behind a live proxy",
+    150: "a network change left the line at proxy 2, and the timer that leads home was gone",
+    168: "a 200 that a stream had held for minutes counted from its arrival",
+    275: "a try home in the list of a server that had been left took the line back",
+    420: "a try of proxy 1 that was called off was never made again",
+    496: "a proxy that had said 100 counted as dead, and the other server was not tried",
+    999: "X3 asked a primary for ever that the line would never go home to",
+    1339: "with DNS down the order of static records made a new primary",
+    1904: "a call that waited for a REGISTER through a live proxy gave up",
+}
+
+
+def prove(seed: int) -> None:
+    play, found = run(seed)
+    if found:
+        pytest.fail(f"{plan_text(play.plan)}\n{failure_text(play, found, rows=400)}", pytrace=False)
+
+
+@pytest.mark.rule(
+    "A1", "B5", "B6", "B7", "B9", "C1", "F1", "F2", "F4", "P1", "P2", "R2", "R5", "R6"
+)
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_swarm(chunk: int) -> None:
+    for seed in range(chunk * WORLDS_PER_CHUNK, (chunk + 1) * WORLDS_PER_CHUNK):
+        prove(seed)
+
+
+@pytest.mark.parametrize("seed", FAILED_ONCE)
+def test_seeds_that_failed_once(seed: int) -> None:
+    prove(seed)
+
+
+def record_of(seed: int) -> Record:
+    play, _ = run(seed)
+    return play.world.record
+
+
+@pytest.mark.parametrize("seed", [2, 5, 11, 17])
+def test_the_same_seed_gives_the_same_trace(seed: int) -> None:
+    assert not same_trace(record_of, seed)
+
+
+def test_plans_differ_and_repeat() -> None:
+    assert make_plan(3) == make_plan(3)
+    assert make_plan(3) != make_plan(4)
+
+
+# --- each check can say no ----------------------------------------------------------------------
+
+
+def first(wanted: object) -> Plan:
+    """The first plan for which ``wanted(plan)`` is true."""
+    assert callable(wanted)
+    return next(plan for seed in range(1000) if wanted(plan := make_plan(seed)))
+
+
+def played(plan: Plan) -> Play:
+    play = Play(plan)
+    play.begin()
+    return play
+
+
+def test_a_call_that_is_held_up_breaks_its_bound() -> None:
+    """Told that nothing had struck, the check finds the calls that the faults held up."""
+    found: list[str] = []
+    for seed in range(10):
+        play = played(make_plan(seed))
+        blind = dataclasses.replace(play.plan, faults=())
+        told = (play.world.record, play.dialled, play.hung_up)
+        assert not list(judge_calls(play.plan, *told))
+        found += judge_calls(blind, *told)
+    assert found and all("allowed are" in text for text in found)
+
+
+def test_a_target_that_the_settings_exclude_is_found() -> None:
+    play = played(first(lambda p: len(p.places[Group.SERVER1].machines) == 1 and not p.proxies))
+    record = play.world.record
+    allowed = play.plan.places[Group.SERVER1].targets() | callers(record)
+    others = {end for place in play.plan.places.values() for end in place.targets()}
+    assert not only_allowed_targets(record, [PHONE_ADDRESS], allowed | others)
+    assert only_allowed_targets(record, [PHONE_ADDRESS], callers(record))
+
+
+def test_an_invite_without_a_registration_is_found() -> None:
+    """Told that B9 applies, the check finds the calls of a phone that did not have to."""
+
+    def fits(plan: Plan) -> bool:
+        server = plan.settings.lines[0].sip_server[0]
+        late = plan.settings.reg_surge_prevention and plan.actions[0].at_s < 2
+        return not server.register_on_enable and bool(late) and plan.actions[0].verb == "call"
+
+    plan = first(fits)
+    play = played(plan)
+    assert not list(unregistered_requests(plan, play.world.record))
+    lines = tuple(
+        dataclasses.replace(
+            line,
+            sip_server=tuple(dataclasses.replace(s, register_on_enable=1) for s in line.sip_server),
+            outbound_proxy_enable=line.outbound_proxy_enable,
+        )
+        for line in plan.settings.lines
+    )
+    told = dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, lines=lines))
+    assert "(B9)" in next(unregistered_requests(told, play.world.record))
+
+
+def stray(play: Play) -> Binding:
+    """A binding of ours where the line is not."""
+    return Binding(
+        f"{play.plan.settings.lines[0].user}@{REALM}",
+        parse_uri("sip:alice@10.9.9.9"),
+        "",
+        "left",
+        "1",
+        "c",
+        1,
+        play.plan.servers[-1].machines[-1].name,
+        0,
+        play.world.now,
+        1e9,
+    )
+
+
+def at_home() -> Play:
+    play = played(first(lambda p: not p.proxies and len(p.places) == 2))
+    play.go_home()
+    play.come_to_rest()
+    assert not [*left_over(play), *not_home(play)]
+    return play
+
+
+def test_what_is_left_over_is_found() -> None:
+    play = at_home()
+    binding = stray(play)
+    store = play.stores[play.plan.stores[binding.server]]
+    store.put(binding, play.world.now)
+    assert any("is left at" in text for text in left_over(play))
+    play.stop()
+    assert list(left_after_stop(play)) == [f"alice is still bound at {binding.server} (R5)"]
+
+
+def test_a_binding_that_a_server_has_lost_is_found() -> None:
+    play = at_home()
+    for name in play.servers:
+        play.servers[name].store.forget(name)
+    assert any("has lost our binding" in text for text in left_over(play))
+
+
+def test_a_phone_that_has_not_stopped_is_found() -> None:
+    play = at_home()
+    assert "it has not stopped" in list(left_after_stop(play))
+
+
+def test_a_line_that_is_away_is_found() -> None:
+    play = at_home()
+    (place,) = play.plan.servers[:1]
+    elsewhere = tuple(dataclasses.replace(m, address="10.9.9.9") for m in place.machines)
+    play.plan.places[place.group] = dataclasses.replace(place, machines=elsewhere)
+    assert "is at server 1" in not_home(play)[0]
+
+
+def test_a_failure_says_how_to_replay_it_and_what_went_over_the_wire() -> None:
+    play = played(make_plan(1))
+    text = failure_text(play, ["5: line 1 is lost"], rows=50)
+    assert "replay: .venv/bin/python -m tests.swarm 1" in text
+    assert "5: line 1 is lost" in text
+    assert any(" -> " in row and "REGISTER" in row for row in ladder_text(play))
+    assert "pw alice" not in plan_text(play.plan) + text
