@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 import pytest
 
@@ -195,7 +196,7 @@ def test_491_is_followed_by_another_try_after_a_random_wait() -> None:
     times = [
         s.at for s in desk.sent if isinstance(s.message, Request) and s.message.method == "INVITE"
     ]
-    assert all(2.1 <= b - a <= 4.0 for a, b in zip(times[1:], times[2:], strict=False))
+    assert all(2.1 <= b - a <= 4.0 for a, b in pairwise(times[1:]))
     assert media(desk) == ["sendonly"]
 
 
@@ -349,7 +350,7 @@ def test_where_no_target_knows_the_dialog_an_invite_takes_its_place() -> None:
     first = desk.requests("INVITE")[0]
     desk.phone.hold(call, desk.now)
     desk.run(20)
-    instead = [r for r in desk.requests("INVITE", TWO) if not r.to.tag][0]
+    instead = next(r for r in desk.requests("INVITE", TWO) if not r.to.tag)
     replaces = parse_replaces(instead.get("Replaces") or "")
     assert (replaces.call_id, replaces.to_tag, replaces.from_tag) == (
         first.call_id,
@@ -406,7 +407,7 @@ def test_hanging_up_while_the_call_is_moved_ends_the_move_too() -> None:
     }
     desk.phone.hold(call, desk.now)
     desk.run(20)
-    instead = [r for r in desk.requests("INVITE", TWO) if not r.to.tag][0]
+    instead = next(r for r in desk.requests("INVITE", TWO) if not r.to.tag)
     desk.phone.hangup(call, desk.now)
     desk.drain()
     assert [r.call_id for r in desk.requests("CANCEL", TWO)] == [instead.call_id]

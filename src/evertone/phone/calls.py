@@ -185,10 +185,13 @@ class Calls:
 
 
 def _left_behind(call: Call, event: FailedOver | FellBack) -> bool:
-    if isinstance(event, FailedOver):
-        return event.origin is not None and call.hangs_on(event.origin)
+    """True if ``call`` hangs on what the line has just left, or on anything but where the line
+    stands again after it stood nowhere."""
+    if isinstance(event, FailedOver) and event.origin is not None:
+        return call.hangs_on(event.origin)
+    left = event.origin_server if isinstance(event, FellBack) else event.server
     stays = event.hop is not None and call.hangs_on(event.hop.target)
-    return call.server == event.origin_server and not stays
+    return call.server == left and not stays
 
 
 def _servers(calls: Iterable[Call], line: Line) -> frozenset[int]:
