@@ -12,6 +12,7 @@ from tests.matrix.cells import (
     EDGE,
     FAULT_S,
     RECOVERY_S,
+    REQUEST_S,
     RETRY_AFTER_S,
     SLOW_S,
     TOO_SLOW_S,
@@ -54,8 +55,8 @@ def _request(seen: Seen, foretold: Prediction) -> Iterator[str]:
     expected = foretold.request
     if seen.cell.request is Request.INVITE:
         yield from _call("the call", seen, seen.request_call, expected)
-    elif seen.cell.request is Request.BYE:
-        yield from _bye(seen, expected)
+    elif seen.cell.request in (Request.BYE, Request.REINVITE):
+        yield from _in_dialog(seen, expected)
     elif seen.cell.request is Request.REGISTER:
         yield from _register(seen, expected)
     else:
@@ -152,30 +153,34 @@ def _call(what: str, seen: Seen, call: str, expected: Expected) -> Iterator[str]
 
 def _invites(seen: Seen, begun: float) -> list[Ask]:
     """The INVITEs of the call that began then, in order."""
-    later = [a for a in seen.asks if a.method == "INVITE" and a.sends[0] >= begun]
+    later = [a for a in seen.asks if a.method == "INVITE" and not a.inside and a.sends[0] >= begun]
     return [ask for ask in later if ask.call_id == later[0].call_id]
 
 
-def _bye(seen: Seen, expected: Expected) -> Iterator[str]:
-    states = seen.states(seen.request_call)
-    hung_up = states["ended"].at
-    sent = [ask.sends[0] for ask in seen.asks if ask.method == "BYE"]
-    if not sent or sent[0] < hung_up:
-        yield "C4: hanging up did not end the call at once"
-    began = next(a.call_id for a in seen.asks if a.method == "INVITE")
+def _in_dialog(seen: Seen, expected: Expected) -> Iterator[str]:
+    """From whom the peer hears the BYE or re-INVITE, as its hub sees it."""
+    method = "BYE" if seen.cell.request is Request.BYE else "INVITE"
+    standing = next(a.call_id for a in seen.asks if a.method == "INVITE")
+    ended = seen.states(seen.request_call)["ended"].at
+    if method == "BYE" and ended > REQUEST_S:
+        yield f"hanging up ended the call at {ended:.3f} s, not at once [C4]"
     heard = [
         m
         for m in seen.messages
-        if m.method == "BYE" and not m.status and m.target == "hub" and m.call_id == began
+        if m.method == method
+        and not m.status
+        and m.target == "hub"
+        and m.branch in seen.inside
+        and m.call_id == standing
     ]
     if not expected.by:
         if heard and heard[0].at < RECOVERY_S:
-            yield f"the callee heard the BYE from {heard[0].source}: nobody could bring it"
+            yield f"the peer heard the {method} from {heard[0].source}: nobody could bring it"
         return
     if not heard or heard[0].at > expected.latest_s or heard[0].source not in expected.by:
         when = f"{heard[0].source} at {heard[0].at:.3f} s" if heard else "nobody"
         yield (
-            f"the callee heard the BYE from {when}; {_names(expected)} by"
+            f"the peer heard the {method} from {when}; {_names(expected)} by"
             f" {expected.latest_s:.3f} s was foretold {_rules(expected)}"
         )
 
@@ -243,6 +248,8 @@ def _one_ring(seen: Seen, foretold: Prediction) -> Iterator[str]:
     rings: dict[str, set[str]] = {}
     for message in seen.messages:
         rings_or_talks = message.method == "INVITE" and 101 <= message.status < 300
+        if message.branch in seen.inside:
+            continue
         if message.source in ("callee", "friend") and rings_or_talks:
             rings.setdefault(message.call_id, set()).add(message.branch)
     for call_id, branches in rings.items():
@@ -276,7 +283,7 @@ def _steady(seen: Seen, foretold: Prediction) -> Iterator[str]:
         )
         away = [a for a in seen.asks if a.host == host and left < a.sends[0] < home]
         for ask in away:
-            if ask.method in _OUTSIDE and ask.expires != 0:
+            if ask.method in _OUTSIDE and not ask.inside:
                 yield f"{ask.method} to {host} at {ask.sends[0]:.3f} s, before it is home [B]"
         tries = [a.sends[0] for a in away if a.method == "REGISTER"]
         if tries and tries[0] < left + never.home_try_after_s:
@@ -314,17 +321,18 @@ def _no_questions(seen: Seen, foretold: Prediction) -> Iterator[str]:
             yield "the registrar's own name was resolved [P1]"
 
 
-def _calls_end(seen: Seen, foretold: Prediction) -> Iterator[str]:
-    """C4: every call has ended at its user's word, none before that, but those that failed."""
-    mine = {seen.request_call, seen.witness_call, seen.final_call}
+def _calls_stay(seen: Seen, foretold: Prediction) -> Iterator[str]:
+    """C4: the call that stood when the fault began ends at its user's word."""
+    made = [seen.request_call] if seen.cell.request is Request.INVITE else []
+    made += [seen.witness_call, seen.final_call]
+    may_end = {"the user hangs up"}
+    if not foretold.never.peer_stays:
+        may_end.add("the peer hung up")
     for event in seen.of_caller(CallChanged):
         assert isinstance(event, CallChanged)
-        if (
-            event.call not in mine
-            and event.state == "ended"
-            and event.reason != "the user hangs up"
-        ):
-            yield f"the standing call ended at {event.at:.3f} s: {event.reason} [C4]"
+        if event.call in made or event.state != "ended" or event.reason in may_end:
+            continue
+        yield f"the standing call ended at {event.at:.3f} s: {event.reason} [C4]"
 
 
 def _names(expected: Expected) -> str:
@@ -346,5 +354,5 @@ _CLAIMS: tuple[Callable[[Seen, Prediction], Iterator[str]], ...] = (
     _steady,
     _no_moves,
     _no_questions,
-    _calls_end,
+    _calls_stay,
 )

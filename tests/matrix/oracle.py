@@ -86,7 +86,7 @@ class Never:
     that, once left, get no request but tries home until one is granted (B2-B4).
     ``home_try_after_s``: the first of those comes no earlier after the failover.
     ``not_home_before_s``: B5. ``moves``: the line may move at all. ``asks``: name servers may be
-    asked at all (D1).
+    asked at all (D1). ``peer_stays``: the peer does not hang up by itself.
     """
 
     patient: frozenset[tuple[str, str]]
@@ -96,6 +96,7 @@ class Never:
     not_home_before_s: float = 0.0
     moves: bool = True
     asks: bool = True
+    peer_stays: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +269,14 @@ def _call(view: _View, at: float, met: tuple[str, ...]) -> Expected:
 
 
 def _bye(view: _View) -> Expected:
+    return _in_dialog(view, _S1_S)
+
+
+def _reinvite(view: _View) -> Expected:
+    return _in_dialog(view, _INVITE_S1_S)
+
+
+def _in_dialog(view: _View, s1_s: float) -> Expected:
     """C2: its next hop, else the other targets of that list; never the other server. ``by`` is
     the host from which the callee hears of it."""
     fault, at = view.fault, REQUEST_S
@@ -276,7 +285,7 @@ def _bye(view: _View) -> Expected:
         return Expected(view.there, at + slow + MOMENT_S, (Rule.C2,))
     if fault is Fault.ANSWERS_LOST:
         return Expected(view.there, at + MOMENT_S, (Rule.C2,))  # it does arrive
-    walked = view.walked_s(_S1_S)
+    walked = view.walked_s(s1_s)
     other = view.cell.topology in (Topology.FAILOVER, Topology.PROXIES) and not view.is_stuck
     if fault in _CHANCE:
         return Expected(view.anyone, at + max(walked, 2 * TOO_SLOW_S) + _WHOLE_S, (Rule.C2,))
@@ -315,6 +324,7 @@ def _subscribe(view: _View) -> Expected:
 _REQUESTS: dict[Request, Callable[[_View], Expected]] = {
     Request.REGISTER: _register,
     Request.INVITE: _invite,
+    Request.REINVITE: _reinvite,
     Request.BYE: _bye,
     Request.SUBSCRIBE: _subscribe,
 }
@@ -436,6 +446,8 @@ def _never(view: _View) -> Never:
         not_home_before_s=HANGUP_S if steady and _waits_for_idle(view) else 0.0,
         moves=view.fault not in _HARMLESS,
         asks=topology in _NAMED,
+        # RFC 3261 §14.2: a peer whose answer to a re-INVITE is never acknowledged hangs up
+        peer_stays=not (view.cell.request is Request.REINVITE and view.fault is Fault.ANSWERS_LOST),
     )
 
 
@@ -457,7 +469,10 @@ def _patient(view: _View) -> frozenset[tuple[str, str]]:
     if view.cell.topology in _CONCURRENT | _SUCCESSIVE:
         found.add(("BYE", last))  # C2: no other server
     if view.cell.request is Request.SUBSCRIBE:
-        found |= {("SUBSCRIBE", last), ("SUBSCRIBE", view.next)}  # C2, F7: no other server
+        # C2, F7: no other server; any of the list may be the last, if another comes first
+        found |= {("SUBSCRIBE", host) for host in (*view.lists[0], view.next)}
+    if view.cell.request is Request.REINVITE:
+        found.add(("INVITE", last))
     if view.fault in _CHANCE or view.fault is Fault.ANSWERS_LOST:
         # A8: the BYE of a leg that was answered late goes there and nowhere else
         found |= {("BYE", host) for host in view.hosts}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from evertone.events import CallChanged, Event, RequestSent
@@ -29,6 +30,7 @@ from tests.matrix.site import build, faults_of
 __all__ = ["Ask", "Seen", "play"]
 
 NAMES = {address: name for name, address in ADDRESSES.items()}
+_TO_TAG = re.compile(rb"\r\nTo:[^\r]*;tag=")
 _TALK_S = 2.0
 _PATIENCE_S = WITNESS_S - REQUEST_S - 2 * _TALK_S
 _AFTER_HOME_S = 5.0
@@ -38,7 +40,8 @@ _FINAL_S = 5.0
 @dataclass(slots=True)
 class Ask:
     """One client transaction of the caller as the wire shows it: every send, its final answer
-    (0: none came) and when that was sent; ``alive_at``: the first provisional one."""
+    (0: none came) and when that was sent; ``alive_at``: the first provisional one. ``inside``:
+    it belongs to a dialog."""
 
     method: str
     host: str
@@ -46,6 +49,7 @@ class Ask:
     expires: int | None
     sends: list[float]
     reliable: bool
+    inside: bool
     status: int = 0
     answered_at: float = 0.0
     alive_at: float = float("inf")
@@ -63,6 +67,8 @@ class Seen:
     final_at: float = 0.0
     asks: list[Ask] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
+    inside: set[str] = field(default_factory=set)
+    """The branches of requests within a dialog, whoever sent them."""
 
     def read(self) -> None:
         """Read the packets once."""
@@ -72,6 +78,8 @@ class Seen:
             if message is None or self._is_lost(message):
                 continue
             self.messages.append(message)
+            if not message.status and _TO_TAG.search(packet.data):
+                self.inside.add(message.branch)
             if message.source == "caller" and not message.status:
                 key = (message.branch, message.method, message.target)
                 if key in asks:
@@ -84,6 +92,7 @@ class Seen:
                     expires=message.expires,
                     sends=[message.at],
                     reliable=packet.kind != "UDP",
+                    inside=message.branch in self.inside,
                 )
             elif message.target == "caller" and message.status:
                 ask = asks.get((message.branch, message.method, message.source))
@@ -160,6 +169,9 @@ class _Course:
         elif cell.request is Request.BYE:
             seen.request_call = standing
             self._hang_up(standing)
+        elif cell.request is Request.REINVITE:
+            seen.request_call = standing
+            world.do("caller", lambda now: self.phone.hold(standing, now))
         world.run_until(WITNESS_S)
         seen.witness_call = self._call("callee")
         self._talk(seen.witness_call)
@@ -179,7 +191,7 @@ class _Course:
 
     def _standing_call(self) -> str:
         self.world.run_until(STANDING_CALL_S)
-        if self.cell.request is Request.BYE:
+        if self.cell.request in (Request.BYE, Request.REINVITE):
             return self._call("callee")
         return self._call("friend") if self.cell.presence is Presence.IN_CALL else ""
 

@@ -100,7 +100,12 @@ def _add_phone(world: World, name: str, line: LineSettings) -> Phone:
 
 def _at_the_hub(name: str) -> LineSettings:
     hub = ServerSettings(address=ADDRESSES["hub"])
-    return LineSettings(enable=1, user_name=f"{name}@{DOMAIN}", sip_server=(hub, ServerSettings()))
+    return LineSettings(
+        enable=1,
+        user_name=f"{name}@{DOMAIN}",
+        sip_server=(hub, ServerSettings()),
+        call_survival=0,
+    )
 
 
 def _zone(cell: Cell, hosts: tuple[str, str]) -> str:

@@ -13,10 +13,6 @@ _LITERALS = frozenset({Topology.CONCURRENT, Topology.SUCCESSIVE})
 
 VOIDS: tuple[tuple[Callable[[Cell], bool], str], ...] = (
     (
-        lambda cell: cell.request is Request.REINVITE,
-        "the phone sends no re-INVITE of its own: it has neither hold nor session timers",
-    ),
-    (
         lambda cell: cell.request in _IN_DIALOG and cell.presence is Presence.IDLE,
         "a request within a dialog needs a call, so the phone is not idle",
     ),
