@@ -197,6 +197,23 @@ def test_423_is_asked_once_more_with_min_expires_which_is_remembered() -> None:
     assert [r.expires for r in desk.requests("REGISTER")] == [60, 1800, 1800]
 
 
+@pytest.mark.rule("R5")
+def test_a_way_that_lacks_outbound_is_registered_without_it() -> None:
+    desk = Desk(line(server(expires=60)))
+    desk.peers[ONE] = lambda request: (
+        [answer(request, 439)]
+        if "outbound" in (request.get("Supported") or "")
+        else granting(60)(request)
+    )
+    desk.start(35)
+    assert [r.get("Supported") for r in desk.requests("REGISTER")] == [
+        "path, outbound",
+        "path",
+        "path",  # the refresh remembers it
+    ]
+    assert desk.phone.snapshot(desk.now).lines[0].state is LineState.REGISTERED
+
+
 @pytest.mark.rule("A4", "A6")
 def test_a_second_423_or_a_useless_one_is_a_refusal() -> None:
     desk = Desk(line(server(expires=60)))

@@ -51,7 +51,7 @@ class AttemptJob:
     def provisional(self, leg: Leg, response: Response, now: float) -> None:
         """Nothing to tell the engine: the transaction keeps S6 and A10."""
 
-    def interval_too_brief(self, response: Response) -> bool:
+    def learned(self, response: Response) -> bool:
         """Only REGISTER has an interval."""
         return False
 

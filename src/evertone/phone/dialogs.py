@@ -154,7 +154,7 @@ class SurplusBye:
     def provisional(self, leg: Leg, response: Response, now: float) -> None:
         """The layer waits on."""
 
-    def interval_too_brief(self, response: Response) -> bool:
+    def learned(self, response: Response) -> bool:
         """A BYE has none."""
         return False
 

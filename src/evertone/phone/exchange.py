@@ -43,8 +43,8 @@ class Job(Protocol):
     def provisional(self, leg: Leg, response: Response, now: float) -> None:
         """A provisional answer."""
 
-    def interval_too_brief(self, response: Response) -> bool:
-        """A 423 came: note Min-Expires; True to ask once more (A4)."""
+    def learned(self, response: Response) -> bool:
+        """A 423 or 439 came: note what it asks for; True to ask once more, otherwise (A4)."""
 
     def answered(self, leg: Leg, response: Response, now: float) -> None:
         """The final answer. A 2xx to INVITE may come again."""
@@ -395,10 +395,10 @@ class Exchanges:
         self._send_again(exchange, leg.flow, now)
         return True
 
-    def _too_brief(self, leg: Leg, response: Response, now: float) -> bool:
-        """A4: once more, with the registrar's Min-Expires."""
+    def _taught(self, leg: Leg, response: Response, now: float) -> bool:
+        """Once more: with the server's Min-Expires (A4), or without outbound."""
         exchange = leg.exchange
-        if exchange.asked_again or not exchange.job.interval_too_brief(response):
+        if exchange.asked_again or not exchange.job.learned(response):
             return False
         exchange.asked_again = True
         self._send_again(exchange, leg.flow, now)
@@ -503,5 +503,6 @@ _STEPS: dict[int, _Step] = {
     302: Exchanges._redirected,
     401: Exchanges._challenged,
     407: Exchanges._challenged,
-    423: Exchanges._too_brief,
+    423: Exchanges._taught,
+    439: Exchanges._taught,
 }

@@ -16,6 +16,7 @@ from evertone.sip.values import NameAddr
 
 __all__ = ["RegisterJob", "WipeJob"]
 
+_LACKS_OUTBOUND = 439
 _LONGEST_INTERVAL_S = 7 * 24 * 3600  # a Min-Expires beyond it is not followed (A4)
 
 
@@ -76,8 +77,11 @@ class RegisterJob(AttemptJob):
             return Outcome(OutcomeKind.REFUSED, response.status, text="it grants no time")
         return super().outcome(response, granted, rang=rang)
 
-    def interval_too_brief(self, response: Response) -> bool:
-        """A4: remember the registrar's Min-Expires."""
+    def learned(self, response: Response) -> bool:
+        """Remember the registrar's Min-Expires (A4), or that a proxy on the way there lacks
+        outbound (RFC 5626 §11.6: First Hop Lacks Outbound Support)."""
+        if response.status == _LACKS_OUTBOUND:
+            return self.line.book.series_of(self.attempt.registrar).forgo_outbound()
         least = lenient(lambda: response.min_expires, None)
         if self.removes or not least or not self._asked_s() < least <= _LONGEST_INTERVAL_S:
             return False

@@ -39,7 +39,13 @@ class Series:
     from_tag: str
     cseq: int = 0
     min_expires_s: int = 0  # what a 423 of this server taught us (A4)
+    outbound: bool = True  # RFC 5626, until a 439 says that the way there lacks it
     _last: _Last | None = None
+
+    def forgo_outbound(self) -> bool:
+        """Ask without outbound from now on; True if that is news."""
+        news, self.outbound, self._last = self.outbound, False, None
+        return news
 
     def request(
         self, identity: Identity, server: int, contact: NameAddr, expires_s: int, user_agent: str
@@ -61,6 +67,7 @@ class Series:
             cseq=self.cseq,
             contact=contact,
             expires_s=expires_s,
+            supported="path, outbound" if self.outbound else "path",
             user_agent=user_agent,
         )
         names = [name for name, _ in request.headers]

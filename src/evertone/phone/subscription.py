@@ -76,7 +76,7 @@ class _SubscribeJob(AttemptJob):
         """Same Call-ID, From tag and CSeq at every target of one server (A1)."""
         return self.subscription.build(self.attempt, flow, _FIRST_CSEQ + exchange.round)
 
-    def interval_too_brief(self, response: Response) -> bool:
+    def learned(self, response: Response) -> bool:
         """A4."""
         return self.subscription.too_brief(response)
 
@@ -105,7 +105,7 @@ class _RefreshJob(AttemptJob):
         """A new transaction with the next CSeq, for its target (C2)."""
         return self.subscription.build_refresh(self.attempt, exchange, flow)
 
-    def interval_too_brief(self, response: Response) -> bool:
+    def learned(self, response: Response) -> bool:
         """A4."""
         return self.subscription.too_brief(response)
 
@@ -523,7 +523,7 @@ class _Unsubscribe:
     def provisional(self, leg: Leg, response: Response, now: float) -> None:
         """The layer waits on."""
 
-    def interval_too_brief(self, response: Response) -> bool:
+    def learned(self, response: Response) -> bool:
         """0 is never too brief."""
         return False
 
