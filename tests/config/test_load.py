@@ -375,3 +375,22 @@ def test_a_twin_that_inherits_leaves_the_choice_to_the_server() -> None:
     ).lines
     path = line.path(Group.PROXY1, 1)
     assert (path.address, path.retry_counts, path.failback_mode) == ("p.example", 5, 1)
+
+
+def test_what_a_line_subscribes_to() -> None:
+    text = (
+        b"#!version:1.0.0.1\n"
+        b"account.1.enable = 1\naccount.1.user_name = 1001\n"
+        b"account.1.sip_server.1.address = pbx.example\n"
+        b"account.1.subscribe_mwi = 1\naccount.1.blf.subscribe_period = 600\n"
+        b"linekey.2.type = 16\nlinekey.2.value = 1002\n"
+        b"linekey.3.type = 16\nlinekey.3.line = 2\nlinekey.3.value = 1003\n"
+        b"linekey.4.type = 13\nlinekey.4.value = 1004\n"
+        b"linekey.5.type = 16\nlinekey.5.value = 1002\n"
+    )
+    settings = load_texts([("phone.cfg", text)]).settings
+    (line,) = settings.lines
+    assert (line.subscribe_mwi, line.subscribe_mwi_expires) == (1, 3600)
+    assert line.blf_subscribe_period == 600
+    assert settings.watched_by(1) == ("1002",)
+    assert settings.watched_by(2) == ("1003",)

@@ -41,6 +41,7 @@ _NEGATIVE_S = 30.0  # D11
 End: TypeAlias = tuple[str, int, str]
 """Address, port and transport."""
 
+_MAY_STAY = ("binding", "subscription")  # what holds a flow while nothing happens
 _SETTLED = frozenset({"ringing", "established"})
 
 
@@ -127,7 +128,7 @@ def at_rest(snapshot: PhoneSnapshot, bindings: Iterable[Binding], *, both_serve:
     if snapshot.transactions or snapshot.lingering:
         found.append(f"{snapshot.transactions} + {snapshot.lingering} transactions")
     for flow in snapshot.flows:
-        others = [holder for holder in flow.holders if not holder.startswith("binding")]
+        others = [holder for holder in flow.holders if not holder.startswith(_MAY_STAY)]
         if others or not flow.holders:
             found.append(f"flow to {flow.target} held by {', '.join(others) or 'nobody'}")
     serving: dict[str, set[str]] = {}
