@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -48,3 +49,31 @@ def test_errors_raised_on_purpose_are_one_line(
         main()
     assert caught.value.code == 1
     assert capsys.readouterr().err == "evertone: not now\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_one_line() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "evertone", "lab", "--print"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "evertone: No space left on device\n"
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    absent = tmp_path / "absent" / "ca.pem"
+    done = subprocess.run(
+        [sys.executable, "-m", "evertone", "lab", "--ca", str(absent), "--seconds", "0"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"evertone: {absent}: No such file or directory\n"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from evertone.ui import options
 from evertone.ui.resolve_cmd import command
 
 FAILOVER = """#!version:1.0.0.1
@@ -77,3 +78,18 @@ def test_a_name_server_that_is_none_is_wrong_usage(file: Path) -> None:
     result = CliRunner().invoke(command, [str(file), "--dns", "ns.example"])
     assert result.exit_code == 2
     assert "ADDRESS:PORT" in result.output
+
+
+@pytest.mark.parametrize(("address", "told"), [("pbx.example", True), ("127.0.0.1", False)])
+def test_without_any_name_server_it_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, told: bool
+) -> None:
+    monkeypatch.setattr(options, "choose_nameservers", lambda settings, told: ())
+    path = tmp_path / "phone.cfg"
+    path.write_text(
+        "#!version:1.0.0.1\naccount.1.enable = 1\naccount.1.user_name = 1\n"
+        f"account.1.sip_server.1.address = {address}\n"
+    )
+    result = CliRunner().invoke(command, [str(path)])
+    assert result.exit_code == (3 if told else 0)
+    assert ("no name server is known; give one: --dns ADDRESS" in result.stderr) is told

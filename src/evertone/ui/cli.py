@@ -70,9 +70,14 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Entry point of the program: errors raised on purpose become one line and exit code 1."""
+    """Entry point of the program: errors raised on purpose, and those of the operating system
+    (a full disk, a file that cannot be written), become one line and exit code 1."""
     try:
         cli.main(prog_name="evertone")
     except EvertoneError as error:
         click.echo(f"evertone: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"evertone: {where}{error.strerror or error}", err=True)
         sys.exit(1)

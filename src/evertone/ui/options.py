@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ import click
 from evertone.config.finding import Severity
 from evertone.config.load import load
 from evertone.config.settings import PhoneSettings
+from evertone.dns.locate import Where
 from evertone.errors import ConfigError, EvertoneError, UsageError
 from evertone.flows import Nameserver
 from evertone.io.nameservers import choose_nameservers, parse_nameserver
@@ -26,6 +27,7 @@ __all__ = [
     "Setup",
     "files_argument",
     "json_option",
+    "nameservers_for",
     "network_options",
     "prepare",
     "with_remedy",
@@ -121,6 +123,32 @@ class Setup:
     bind: str = ""
 
 
+def nameservers_for(
+    settings: PhoneSettings, told: tuple[Nameserver, ...]
+) -> tuple[Nameserver, ...]:
+    """Whom to ask. Where there is nobody, and a name to ask for, standard error says so."""
+    nameservers = choose_nameservers(settings.dns, told)
+    if not nameservers and any(map(_is_name, _addresses(settings))):
+        click.echo("no name server is known; give one: --dns ADDRESS", err=True)
+    return nameservers
+
+
+def _addresses(settings: PhoneSettings) -> Iterator[str]:
+    """Where the enabled lines send to (P1: behind a proxy, the server's own name is not asked)."""
+    for line in settings.enabled_lines():
+        for registrar in line.registrars():
+            for group in line.paths(registrar):
+                yield Where.of(line, group, registrar).address
+
+
+def _is_name(address: str) -> bool:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return True
+    return False
+
+
 def prepare(
     files: Sequence[str], dns: tuple[Nameserver, ...], bind: str | None, state: Path | None
 ) -> Setup:
@@ -141,6 +169,6 @@ def prepare(
     return Setup(
         settings=loaded.settings,
         instance=instance_urn(random.SystemRandom(), state),
-        nameservers=choose_nameservers(loaded.settings.dns, dns),
+        nameservers=nameservers_for(loaded.settings, dns),
         bind=bind or "",
     )

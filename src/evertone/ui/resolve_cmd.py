@@ -18,7 +18,6 @@ from evertone.dns.locator import Located, LocateFailed, Locator
 from evertone.errors import ConfigError
 from evertone.flows import DnsFailed, DnsReceived, Effect, Nameserver, ShellInput
 from evertone.io.driver import Driver
-from evertone.io.nameservers import choose_nameservers
 from evertone.model import Hop
 from evertone.observe.text import printable
 from evertone.ui.options import (
@@ -27,6 +26,7 @@ from evertone.ui.options import (
     NAMESERVER,
     files_argument,
     json_option,
+    nameservers_for,
 )
 
 __all__ = ["command"]
@@ -190,7 +190,7 @@ def command(
         raise ConfigError(
             "no line is in use: one needs account.X.enable = 1 and sip_server.1.address"
         )
-    nameservers = choose_nameservers(settings.dns, dns)
+    nameservers = nameservers_for(settings, dns)
     answers = asyncio.run(_resolve(settings.dns, nameservers, bind or "", lists))
     pairs = list(zip(lists, answers, strict=True))
     if as_json:
