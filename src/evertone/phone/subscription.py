@@ -7,19 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from evertone.events import SubscriptionChanged
-from evertone.model import Attempt, Cause, Hop, Outcome
-from evertone.phone.attempt import AttemptJob
+from evertone.model import Attempt, Hop, Outcome
 from evertone.phone.dialogs import hop_of
 from evertone.phone.exchange import Exchange, Leg
 from evertone.phone.flow_table import Flow, Holder
 from evertone.phone.next_hop import reroute, rerouted
 from evertone.phone.reading import lenient
 from evertone.phone.snapshot import SubscriptionSnapshot
+from evertone.phone.subscription_jobs import RefreshJob, SubscribeJob, Unsubscribe
 from evertone.phone.subscription_states import TABLE, Act, SubscriptionEvent, SubscriptionState
 from evertone.phone.timer import Timer, TimerKind
 from evertone.phone.watching import Interest
 from evertone.rules import Rule
-from evertone.schedule import give_up_s
 from evertone.sip.build import new_call_id, new_tag, request_to
 from evertone.sip.dialog import Dialog, DialogId
 from evertone.sip.event import AGAIN, Again, parse_event, parse_subscription_state
@@ -32,14 +31,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Subscription", "SubscriptionOwner"]
 
-_FIRST_CSEQ = 1
 _OVERLAP_S = 60.0  # as R3: refreshed so long before its end, or after half of its time
 _LEAST_REFRESH_S = 5.0
 _LEAST_REST_S = 1.0
 _STOOD_S = 5.0  # one that ended sooner is not made anew in the same moment
 _LONGEST_INTERVAL_S = 7 * 24 * 3600  # a Min-Expires beyond it is not followed (A4)
 _DEFAULT_S = 3600  # where neither side says how long
-_UNSUBSCRIBE_RESENDS = 3
 _UNKNOWN = frozenset({404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604})
 """RFC 5057 §5.1: answers to a refresh that end the subscription or its dialog."""
 
@@ -61,58 +58,6 @@ class SubscriptionOwner(Protocol):
 
     def ending(self, dialog: Dialog) -> None:
         """``dialog`` is being ended by us: its last NOTIFY may still come."""
-
-
-class _SubscribeJob(AttemptJob):
-    """A SUBSCRIBE outside a dialog, at one target."""
-
-    __slots__ = ("subscription",)
-
-    def __init__(self, subscription: Subscription, attempt: Attempt) -> None:
-        super().__init__(subscription.line, attempt)
-        self.subscription = subscription
-
-    def build(self, exchange: Exchange, flow: Flow) -> Request:
-        """Same Call-ID, From tag and CSeq at every target of one server (A1)."""
-        return self.subscription.build(self.attempt, flow, _FIRST_CSEQ + exchange.round)
-
-    def learned(self, response: Response) -> bool:
-        """A4."""
-        return self.subscription.too_brief(response)
-
-    def succeeded(self, leg: Leg, response: Response, now: float) -> int:
-        """A 2xx."""
-        self.subscription.granted(self.attempt, leg, response, now)
-        return 0
-
-    def late(self, leg: Leg, response: Response, now: float) -> None:
-        """A11: it was given up, so this one is surplus."""
-        dialog = lenient(lambda: Dialog.as_caller(leg.request, response), None)
-        if dialog is not None:
-            self.subscription.end_surplus(dialog, leg.flow, now)
-
-
-class _RefreshJob(AttemptJob):
-    """A SUBSCRIBE within the dialog, at one target (C2)."""
-
-    __slots__ = ("subscription",)
-
-    def __init__(self, subscription: Subscription, attempt: Attempt) -> None:
-        super().__init__(subscription.line, attempt)
-        self.subscription = subscription
-
-    def build(self, exchange: Exchange, flow: Flow) -> Request:
-        """A new transaction with the next CSeq, for its target (C2)."""
-        return self.subscription.build_refresh(self.attempt, exchange, flow)
-
-    def learned(self, response: Response) -> bool:
-        """A4."""
-        return self.subscription.too_brief(response)
-
-    def succeeded(self, leg: Leg, response: Response, now: float) -> int:
-        """A 2xx."""
-        self.subscription.refreshed(self.attempt, leg, response, now)
-        return 0
 
 
 class Subscription:
@@ -247,7 +192,7 @@ class Subscription:
         """Make this attempt."""
         refresh = self.state is SubscriptionState.REFRESHING
         return self.line.services.exchanges.start(
-            (_RefreshJob if refresh else _SubscribeJob)(self, attempt),
+            (RefreshJob if refresh else SubscribeJob)(self, attempt),
             attempt.hop.target,
             now,
             resends=attempt.resends,
@@ -416,7 +361,7 @@ class Subscription:
     def end_surplus(self, dialog: Dialog, own: Flow, now: float) -> None:
         """End a subscription that stands at a notifier and is of no use (A11)."""
         self._owner.ending(dialog)
-        _Unsubscribe(self, dialog).say(own, now)
+        Unsubscribe(self, dialog).say(own, now)
 
     def describe_end(self, request: Request) -> None:
         """Make a SUBSCRIBE the last one (RFC 6665 §4.1.2.3)."""
@@ -488,53 +433,3 @@ _ACTS: dict[Act, Callable[[Subscription, float], None]] = {
     Act.DROP: Subscription._drop,
     Act.END: Subscription._end,
 }
-
-
-class _Unsubscribe:
-    """The last SUBSCRIBE of a dialog. It goes where the dialog is and nowhere else, and for S1's
-    time only: a notifier that cannot be reached lets the subscription run out."""
-
-    method = "SUBSCRIBE"
-
-    def __init__(self, subscription: Subscription, dialog: Dialog) -> None:
-        self._subscription = subscription
-        self._dialog = dialog
-
-    def say(self, own: Flow, now: float) -> None:
-        """Send it."""
-        line = self._subscription.line
-        services = line.services
-        timers = services.settings.timers
-        services.exchanges.start(
-            self,
-            hop_of(services, self._dialog, own),
-            now,
-            resends=_UNSUBSCRIBE_RESENDS,
-            give_up_s=give_up_s("SUBSCRIBE", _UNSUBSCRIBE_RESENDS, timers),
-            credentials=line.credentials,
-        )
-
-    def build(self, exchange: Exchange, flow: Flow) -> Request:
-        """Expires 0."""
-        self._dialog, request = self._dialog.request("SUBSCRIBE")
-        self._subscription.describe_end(request)
-        return request
-
-    def provisional(self, leg: Leg, response: Response, now: float) -> None:
-        """The layer waits on."""
-
-    def learned(self, response: Response) -> bool:
-        """0 is never too brief."""
-        return False
-
-    def answered(self, leg: Leg, response: Response, now: float) -> None:
-        """Any answer ends it."""
-
-    def silent(self, exchange: Exchange, now: float) -> None:
-        """It is left to run out."""
-
-    def failed(self, exchange: Exchange, cause: Cause, text: str, now: float) -> None:
-        """It is left to run out."""
-
-    def late(self, leg: Leg, response: Response, now: float) -> None:
-        """Too late to matter."""
