@@ -7,6 +7,7 @@ import hmac
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from evertone.errors import SipParseError
@@ -160,7 +161,7 @@ def parse_challenges(value: str) -> list[Challenge]:
 
 def _challenge(params: dict[str, str]) -> Challenge | None:
     algorithm = ALGORITHMS.get(params.get("algorithm", "MD5").lower())
-    offered = {token.strip().lower() for token in params.get("qop", "").split(",")} - {""}
+    offered = _offered(params.get("qop", ""))
     if algorithm is None or "realm" not in params or not params.get("nonce"):
         return None
     if offered and "auth" not in offered:
@@ -173,6 +174,11 @@ def _challenge(params: dict[str, str]) -> Challenge | None:
         opaque=params.get("opaque"),
         stale=params.get("stale", "").lower() == "true",
     )
+
+
+@lru_cache(maxsize=64)
+def _offered(qop: str) -> frozenset[str]:
+    return frozenset(token.strip().lower() for token in qop.split(",")) - {""}
 
 
 def parse_credentials(value: str) -> dict[str, str] | None:

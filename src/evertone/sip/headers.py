@@ -6,7 +6,7 @@ forgotten when it changes (RFC 3261 §7.3, §20).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Set
 from typing import Any, TypeAlias
 
 from evertone.errors import SipParseError, UsageError
@@ -80,9 +80,9 @@ class Message:
         key = KEYS.get(name) or header_key(name)
         return key in self._index if self._index is not None else self._place(key) >= 0
 
-    def has_any(self, keys: Collection[str]) -> bool:
+    def has_any(self, keys: Set[str]) -> bool:
         """True if a header of one of these keys (full names in lower case) is there."""
-        return any((KEYS.get(name) or header_key(name)) in keys for name, _ in self.headers)
+        return not keys.isdisjoint(self._indexed())
 
     def count(self, name: str) -> int:
         """How many header lines of this name there are."""
@@ -100,7 +100,8 @@ class Message:
         """Insert a header before the first of its name, or before all others."""
         key = KEYS.get(name) or header_key(name)
         text = str(value)
-        self.headers.insert(max(self._place(key), 0), (name, text))
+        is_first = self._index is not None and key not in self._index
+        self.headers.insert(0 if is_first else max(self._place(key), 0), (name, text))
         self._changed(key, None, text)
         self._keep(value)
 
@@ -317,7 +318,11 @@ class Message:
             index = {}
             self._index = index
             for name, value in self.headers:
-                enter(index, KEYS.get(name) or header_key(name), value)
+                key = KEYS.get(name) or header_key(name)
+                if key in index:
+                    enter(index, key, value)
+                else:
+                    index[key] = value
         return index
 
     def _values(self, key: str) -> list[str]:
