@@ -1,6 +1,6 @@
 # Everything a developer does here. `make test` is all that CI runs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test packages lint format types contract pytest bench picture lock clean
+.PHONY: help setup demo test packages lint format types contract pytest bench picture swarm mutate lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -46,6 +46,14 @@ contract: setup ## who may import whom
 pytest: setup ## unit, simulated, loopback and interoperability tests
 	@echo "==> tests"
 	@$(BIN)/python -m pytest -q
+
+SECONDS ?= 600
+FIRST ?= 1000000
+swarm: setup ## random worlds for SECONDS=600 s, seeds from FIRST=1000000 on
+	@$(BIN)/python -m tests.swarm --seconds $(SECONDS) --first $(FIRST)
+
+mutate: setup ## disable each rule, flip each row: a test marked with that rule must fail
+	@$(BIN)/python -m scripts.mutation
 
 bench: setup ## measure; prints a table and writes bench/latest.json
 	@$(BIN)/python -m bench

@@ -17,13 +17,18 @@ hypothesis.settings.register_profile("evertone", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("evertone")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--rule B4``: only the tests that prove this rule; may be given more than once."""
+    parser.addoption("--rule", action="append", default=[], help="only tests of this rule")
+
+
 def pytest_report_header() -> list[str]:
     """Name what is missing before anything is skipped for it."""
     reasons = [reason for name in tools.TOOLS if (reason := tools.missing(name))]
     return [f"not all tests can run: {reason}" for reason in reasons]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Refuse marks that name no rule or no tool: they would prove, or need, nothing."""
     for item in items:
         for known, name in ((_RULE_IDS, "rule"), (frozenset(tools.TOOLS), "needs")):
@@ -31,6 +36,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 unknown = [arg for arg in mark.args if arg not in known]
                 if unknown or not mark.args:
                     raise pytest.UsageError(f"{item.nodeid}: @{name} with {unknown or 'nothing'}")
+    _keep_rules(config, items)
+
+
+def _keep_rules(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """``--rule``: the others are deselected."""
+    wanted = frozenset(config.getoption("--rule"))
+    if unknown := wanted - _RULE_IDS:
+        raise pytest.UsageError(f"--rule: there is no rule {', '.join(sorted(unknown))}")
+    if wanted:
+        kept = [i for i in items if any(wanted & {*m.args} for m in i.iter_markers("rule"))]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -25,6 +25,19 @@ def test_a_registrar_that_cannot_serve_is_busy_but_other_servers_refuse(status: 
     assert outcome.kind_of("INVITE", status) is OutcomeKind.REFUSED
 
 
+@pytest.mark.rule("A3", "A7", "R4")
+@pytest.mark.parametrize("method", METHODS)
+def test_a_2xx_is_success_and_a_challenge_that_stands_is_no_refusal_like_others(
+    method: str,
+) -> None:
+    for status in (200, 202):
+        assert outcome.kind_of(method, status) is OutcomeKind.OK
+    assert outcome.rule_of(method, 200) is (Rule.R4 if method == "REGISTER" else Rule.A7)
+    for status in (401, 407):
+        assert outcome.kind_of(method, status) is OutcomeKind.CHALLENGED
+        assert outcome.rule_of(method, status) is Rule.A3
+
+
 @pytest.mark.rule("A2")
 @pytest.mark.parametrize("method", METHODS)
 def test_503_is_busy_for_all_and_keeps_its_retry_after(method: str) -> None:

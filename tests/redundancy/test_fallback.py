@@ -52,6 +52,52 @@ def test_concurrent_working_server_is_tried_at_once_and_after_each_tries_end() -
     assert bench.saw(events.FellBack)[0].rule.id == "F1"  # type: ignore[union-attr]
 
 
+def uneven(*, successive: bool, **kw: object) -> Bench:
+    """Server 1 is registered with for 120 s, server 2 for longer than any test."""
+    servers = (
+        ServerSettings(address="a.example", expires=120),
+        ServerSettings(address="b.example", expires=6000),
+    )
+    settings = line(*servers, fallback_redundancy_type=int(successive), **kw)
+    return Bench(settings, {S1: hops(S1, 1), S2: hops(S2, 2)})
+
+
+@pytest.mark.rule("F1")
+def test_concurrent_the_failed_refresh_itself_moves_service() -> None:
+    bench = uneven(successive=False).start()
+    bench.run(1)
+    bench.set(t1=REFUSED)
+    bench.run(60.5)
+    assert bench.sent("REGISTER")[2:] == [(60.01, "REGISTER", 1)]
+    assert bench.engine.snapshot().serving == 2
+
+
+@pytest.mark.rule("F5")
+def test_concurrent_when_both_have_failed_requests_begin_at_the_working_server() -> None:
+    bench = uneven(successive=False)
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(1)
+    assert bench.engine.snapshot().serving == 2
+    bench.set(t2=REFUSED)
+    bench.run(5941)  # the refresh with server 2
+    assert bench.engine.snapshot().serving == 1
+
+
+@pytest.mark.rule("F5")
+def test_successive_when_the_fallback_binding_runs_out_the_working_server_is_next() -> None:
+    bench = pair(successive=True, fallback_timeout=3600)
+    bench.granted_s = 120
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(1)
+    bench.set(t2=SILENT)
+    bench.run(121)
+    # in the middle of R6's pause
+    late = [sent for sent in bench.sent("REGISTER") if sent[0] > 106]
+    assert late == [(120.02, "REGISTER", 1), (120.03, "REGISTER", 2)]
+
+
 @pytest.mark.rule("F1")
 def test_concurrent_a_register_that_finds_the_working_server_dead_moves_service() -> None:
     bench = pair(successive=False).start()

@@ -278,7 +278,10 @@ DOWN_ROWS: dict[tuple[FallbackType, int, DownTrigger], DownRow] = {
     ),
     (FallbackType.CONCURRENT, 1, DownTrigger.REQUEST): DownRow(DownAction.SERVE_OTHER_NOW, Rule.F1),
     (FallbackType.CONCURRENT, 1, DownTrigger.EXPIRY): DownRow(DownAction.NOTHING, Rule.F1),
-    (FallbackType.CONCURRENT, 2, DownTrigger.REGISTER): DownRow(DownAction.RETRY, Rule.R6),
+    # both fail: requests begin at the working server again
+    (FallbackType.CONCURRENT, 2, DownTrigger.REGISTER): DownRow(
+        DownAction.SERVE_OTHER_RETRY, Rule.F5
+    ),
     (FallbackType.CONCURRENT, 2, DownTrigger.REQUEST): DownRow(DownAction.REGISTER_NOW, Rule.F5),
     (FallbackType.CONCURRENT, 2, DownTrigger.EXPIRY): DownRow(DownAction.NOTHING, Rule.R6),
     (FallbackType.SUCCESSIVE, 1, DownTrigger.REGISTER): DownRow(DownAction.RETRY, Rule.F2),

@@ -1,0 +1,21 @@
+"""Row mutants that no test can tell from the original, each with its reason."""
+
+from __future__ import annotations
+
+__all__ = ["EQUAL"]
+
+_ONE = "a line with one server stands on none (F2): what an expiry leads to is for two"
+_NOBODY = "there is no other server that could serve; that it is tried again is R6's own code"
+_STANDS = "a concurrent line stands on no server (F2): what an expiry leads to is successive"
+_MOVES = "successive: only a binding moves the line; that it is tried again is R6's own code"
+
+EQUAL: dict[str, str] = {
+    f"DOWN_ROWS[FallbackType.{fallback}, {registrar}, DownTrigger.{trigger}]": reason
+    for fallback, trigger, reason in (
+        ("SINGLE", "EXPIRY", _ONE),
+        ("SINGLE", "REGISTER", _NOBODY),
+        ("CONCURRENT", "EXPIRY", _STANDS),
+        ("SUCCESSIVE", "REGISTER", _MOVES),
+    )
+    for registrar in (1, 2)
+}

@@ -1,0 +1,210 @@
+"""One mutant for every row of the tables that decide: made from the tables themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scripts.mutation.equal import EQUAL
+from scripts.mutation.mutant import Mutant
+
+from evertone.dns.locate import FLAGS, SERVICES, Flag
+from evertone.dns.sources import ORDER
+from evertone.phone.call_states import TABLE, Act, CallState
+from evertone.phone.outcome import ROWS
+from evertone.redundancy.policy import (
+    CAUSE_RULES,
+    DOWN_ROWS,
+    FAILBACK,
+    MOVE_ROWS,
+    VERDICT_ROWS,
+    DownAction,
+    DownTrigger,
+    FailbackTrigger,
+    Move,
+    Start,
+    Step,
+)
+from evertone.sip.transaction_tables import IGNORED, MACHINES
+
+__all__ = ["row_mutants"]
+
+POLICY = "redundancy/policy.py"
+_REPLACE = "import dataclasses as _d\n"
+
+
+def row_mutants() -> list[Mutant]:
+    """All of them. A row that no test can tell has its reason in :data:`equal.EQUAL`."""
+    return [
+        *_verdicts(),
+        *_causes(),
+        *_moves(),
+        *_failbacks(),
+        *_downs(),
+        *_outcomes(),
+        *_dns(),
+        *_calls(),
+        *_transactions(),
+    ]
+
+
+def _row(name: str, file: str, tail: str, *rules: str, tests: tuple[str, ...] = ()) -> Mutant:
+    return Mutant(name, file, rules, tail=tail, tests=tests, equal=EQUAL.get(name, ""))
+
+
+# --- redundancy/policy ----------------------------------------------------------------------------
+
+_OTHER_STEP = {Step.DONE: Step.NEXT, Step.NEXT: Step.RESULT, Step.RESULT: Step.NEXT}
+
+
+def _verdicts() -> Iterator[Mutant]:
+    for (ask, kind, moves), row in VERDICT_ROWS.items():
+        key = f"Ask.{ask.name}, OutcomeKind.{kind.name}, {moves}"
+        at = f"VERDICT_ROWS[{key}]"
+        flipped = f"step=Step.{_OTHER_STEP[row.step].name}"
+        yield _row(
+            f"{at}.step",
+            POLICY,
+            f"{_REPLACE}{at} = _d.replace({at}, {flipped})",
+            row.rule.id,
+        )
+        yield _row(
+            f"{at}.alive",
+            POLICY,
+            f"{_REPLACE}{at} = _d.replace({at}, alive={not row.alive})",
+            row.rule.id,
+        )
+
+
+def _causes() -> Iterator[Mutant]:
+    for cause, rule in CAUSE_RULES.items():
+        at = f"CAUSE_RULES[Cause.{cause.name}]"
+        yield _row(at, POLICY, f"{at} = Rule.C1", rule.id)
+
+
+_OTHER_MOVE = {
+    Move.NEXT_HOP: Move.GIVE_UP,
+    Move.NEXT_PATH: Move.GIVE_UP,
+    Move.NEXT_REGISTRAR: Move.GIVE_UP,
+    Move.GIVE_UP: Move.NEXT_REGISTRAR,
+}
+
+
+def _moves() -> Iterator[Mutant]:
+    for index, row in enumerate(MOVE_ROWS):
+        other = _OTHER_MOVE[row.move]
+        tail = (
+            f"{_REPLACE}_flipped = _d.replace(MOVE_ROWS[{index}], move=Move.{other.name})\n"
+            f"_MOVES.update({{k: _flipped for k, v in _MOVES.items() if v == MOVE_ROWS[{index}]}})"
+        )
+        yield _row(f"MOVE_ROWS[{index}]", POLICY, tail, row.rule.id)
+
+
+_OTHER_START = {
+    Start.TOP: Start.CURRENT,
+    Start.CURRENT: Start.TOP,
+    Start.REGISTERED: Start.TOP,
+}
+
+
+def _failbacks() -> Iterator[Mutant]:
+    for mode, row in FAILBACK.items():
+        at = f"FAILBACK[{mode}]"
+        trigger = FailbackTrigger.NONE
+        if row.trigger is FailbackTrigger.NONE:
+            trigger = FailbackTrigger.DURATION
+        changes = {
+            "start": (f"Start.{_OTHER_START[row.start].name}", row.rule.id),
+            "trigger": (f"FailbackTrigger.{trigger.name}", row.rule.id),
+            "needs_idle": (str(not row.needs_idle), "B5" if row.needs_idle else row.rule.id),
+        }
+        for field, (value, rule) in changes.items():
+            tail = f"{_REPLACE}{at} = _d.replace({at}, {field}={value})"
+            yield _row(f"{at}.{field}", POLICY, tail, rule)
+
+
+def _downs() -> Iterator[Mutant]:
+    for (fallback, registrar, trigger), row in DOWN_ROWS.items():
+        at = f"DOWN_ROWS[FallbackType.{fallback.name}, {registrar}, DownTrigger.{trigger.name}]"
+        other = DownAction.NOTHING
+        if row.action is DownAction.NOTHING:
+            expired = trigger is DownTrigger.EXPIRY
+            other = DownAction.BEGIN_AGAIN if expired else DownAction.REGISTER_NOW
+        elif row.action is DownAction.RETRY:
+            other = DownAction.SERVE_OTHER_RETRY
+        tail = f"{_REPLACE}{at} = _d.replace({at}, action=DownAction.{other.name})"
+        yield _row(at, POLICY, tail, row.rule.id)
+
+
+# --- phone/outcome ------------------------------------------------------------------------------
+
+_OTHER_KIND = {"OK": "REFUSED", "REFUSED": "BUSY", "CHALLENGED": "REFUSED", "BUSY": "REFUSED"}
+
+
+def _outcomes() -> Iterator[Mutant]:
+    for method, rows in ROWS.items():
+        for status, (kind, rule) in rows.items():
+            at = f"ROWS[{method!r}][{status}]"
+            tail = f"{at} = (OutcomeKind.{_OTHER_KIND[kind.name]}, Rule.{rule.id})"
+            yield _row(at, "phone/outcome.py", tail, rule.id)
+
+
+# --- dns ------------------------------------------------------------------------------------------
+
+
+def _dns() -> Iterator[Mutant]:
+    for flag, meaning in FLAGS.items():
+        other = Flag.ADDRESS if meaning is not Flag.ADDRESS else Flag.SRV
+        at = f"FLAGS[{flag!r}]"
+        yield _row(at, "dns/locate.py", f"{at} = Flag.{other.name}", "D4")
+    for service in SERVICES:
+        at = f"SERVICES[{service!r}]"
+        yield _row(at, "dns/locate.py", f"del {at}", "D4")
+    for build in (0, 1):
+        at = f"_SRV_TRANSPORTS[{build}]"
+        yield _row(at, "dns/locate.py", f"{at} = (Transport.TCP,)", "D5")
+    for priority, order in ORDER.items():
+        for here in range(len(order) - 1):
+            at = f"ORDER[{priority}]"
+            swapped = [*order]
+            swapped[here], swapped[here + 1] = swapped[here + 1], swapped[here]
+            names = ", ".join(f"Source.{source.name}" for source in swapped)
+            rules = ("D12", "D13", "D14")
+            yield _row(f"{at} from {here}", "dns/sources.py", f"{at} = ({names})", *rules)
+    yield _row(
+        "SRV_ORDERS['rfc2782']",
+        "dns/order.py",
+        "SRV_ORDERS['rfc2782'] = _by_guide",
+        "X4",
+    )
+    yield _row("SRV_ORDERS['guide']", "dns/order.py", "SRV_ORDERS['guide'] = _by_rfc2782", "D7")
+
+
+# --- tables that bear no rules ------------------------------------------------------------------
+
+
+def _calls() -> Iterator[Mutant]:
+    tests = ("tests/phone",)
+    for state, steps in TABLE.items():
+        for event, step in steps.items():
+            if step.state is state and step.act is Act.NOTHING:
+                continue
+            at = f"TABLE[CallState.{state.name}][CallEvent.{event.name}]"
+            tail = f"{at} = Step(CallState.{state.name})"
+            yield _row(at, "phone/call_states.py", tail, tests=tests)
+            if step.act is not Act.NOTHING and step.state is not CallState.ENDED:
+                tail = f"{at} = Step(CallState.{step.state.name})"
+                yield _row(f"{at}.act", "phone/call_states.py", tail, tests=tests)
+
+
+def _transactions() -> Iterator[Mutant]:
+    tests = ("tests/sip", "tests/phone")
+    for machine, (table, _) in MACHINES.items():
+        name = machine.upper().replace(" ", "_")
+        for state, rows in table.items():
+            for event, row in rows.items():
+                if row == IGNORED:
+                    continue
+                at = f"MACHINES[{machine!r}][0][State.{state.name}][Event.{event.name}]"
+                tail = f"{at} = IGNORED  # type: ignore[index]"
+                label = f"{name}[{state.name}][{event.name}]"
+                yield _row(label, "sip/transaction_tables.py", tail, tests=tests)
