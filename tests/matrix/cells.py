@@ -169,7 +169,8 @@ SUBSCRIBE_RETRY_S = 10
 FAILBACK_TIMEOUT_S = 60
 NAME_TTL_S = 5
 """Of NAPTR and SRV records: nearly every request must ask for them anew (D11)."""
-ADDRESS_TTL_S = 40
+ADDRESS_TTL_S = 20
+"""B2's clock: shorter than the 30 s that tries home are kept apart (B6)."""
 RETRY_AFTER_S = 40
 SLOW_S = 1.0
 """One way, into a slow server and out of it: it answers in S1's time."""

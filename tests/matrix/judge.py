@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import pairwise
 
 from evertone.events import CallChanged, FailedOver, FellBack
@@ -32,7 +32,6 @@ TIMERS = SipTimers()
 _ALL_RESENDS = 10
 _RESENDS = 3
 _SAME_S = 0.0005
-_HOME_SPACING_S = 30.0
 _SCHEDULED = frozenset({"REGISTER", "INVITE", "BYE", "SUBSCRIBE"})
 _OUTSIDE = frozenset({"INVITE", "SUBSCRIBE"})
 _DELAYS = {Fault.SLOW: SLOW_S, Fault.TOO_SLOW: TOO_SLOW_S}
@@ -66,9 +65,10 @@ def _request(seen: Seen, foretold: Prediction) -> Iterator[str]:
 def _register(seen: Seen, expected: Expected) -> Iterator[str]:
     served = [(at, host) for at, host in _serving(seen) if at >= FAULT_S]
     good = [(at, host) for at, host in served if host in expected.by]
-    early = [(at, host) for at, host in served if at < WITNESS_S]
-    if not expected.by and early:
-        yield f"registered at {early[0][1]} at {early[0][0]:.3f} s: nobody should grant it"
+    if not expected.by and served and served[0][0] < WITNESS_S:
+        yield f"registered at {served[0][1]} at {served[0][0]:.3f} s: nobody should grant it"
+    if good and good[0][0] < expected.not_before_s:
+        yield f"registered at {good[0][1]} at {good[0][0]:.3f} s, too early {_rules(expected)}"
     if expected.by and not any(at <= expected.latest_s for at, _ in good):
         when = f"{good[0][1]} at {good[0][0]:.3f} s" if good else f"none of {served[:4]}"
         yield (
@@ -146,6 +146,8 @@ def _call(what: str, seen: Seen, call: str, expected: Expected) -> Iterator[str]
         when = f"at {up.at:.3f} s" if up else f"never ({end.reason if end else 'it goes on'})"
         yield f"{what} stood {when}, by {expected.latest_s:.3f} s was foretold {_rules(expected)}"
         return
+    if up.at < expected.not_before_s:
+        yield f"{what} stood at {up.at:.3f} s, before {expected.not_before_s:.3f} s"
     by = {ask.host for ask in asks if ask.status == 200}
     if not by & expected.by:
         yield f"{what} was served by {by or 'nobody'}, {_names(expected)} was foretold"
@@ -177,7 +179,8 @@ def _in_dialog(seen: Seen, expected: Expected) -> Iterator[str]:
         if heard and heard[0].at < RECOVERY_S:
             yield f"the peer heard the {method} from {heard[0].source}: nobody could bring it"
         return
-    if not heard or heard[0].at > expected.latest_s or heard[0].source not in expected.by:
+    in_time = heard and expected.not_before_s <= heard[0].at <= expected.latest_s
+    if not in_time or heard[0].source not in expected.by:
         when = f"{heard[0].source} at {heard[0].at:.3f} s" if heard else "nobody"
         yield (
             f"the peer heard the {method} from {when}; {_names(expected)} by"
@@ -187,6 +190,16 @@ def _in_dialog(seen: Seen, expected: Expected) -> Iterator[str]:
 
 def _witness(seen: Seen, foretold: Prediction) -> Iterator[str]:
     yield from _call("the call late in the outage", seen, seen.witness_call, foretold.witness)
+
+
+def _asked_home(seen: Seen, foretold: Prediction) -> Iterator[str]:
+    """F1: whoever was found unavailable by a call gets a REGISTER at once."""
+    host = foretold.asked_home
+    if not host:
+        return
+    left = _left_at(seen, ())
+    if host not in seen.tries("REGISTER", left, left + MOMENT_S):
+        yield f"no REGISTER to {host} at {left:.3f} s, when it was left [F1]"
 
 
 # --- (c): home ------------------------------------------------------------------------------------
@@ -269,29 +282,35 @@ def _peace(seen: Seen, foretold: Prediction) -> Iterator[str]:
 
 
 def _steady(seen: Seen, foretold: Prediction) -> Iterator[str]:
-    """B2-B6: once left, a primary gets tries home only, in time and 30 s apart, until one is
+    """B2-B6, F1: who was left gets tries home only, in time and 30 s apart, until one is
     granted, and in a call none."""
     never = foretold.never
+    left = _left_at(seen, never.avoided)
     for host in never.avoided:
-        others = [a for a in seen.asks if a.host != host and a.status not in (0, 503)]
-        left = min(
-            (a.answered_at for a in others if a.answered_at > FAULT_S),
-            default=float("inf"),
-        )
         home = min(
-            (a.answered_at for a in seen.granted("REGISTER", host, left)), default=float("inf")
+            (a.answered_at for h in never.avoided for a in seen.granted("REGISTER", h, left)),
+            default=float("inf"),
         )
         away = [a for a in seen.asks if a.host == host and left < a.sends[0] < home]
         for ask in away:
             if ask.method in _OUTSIDE and not ask.inside:
-                yield f"{ask.method} to {host} at {ask.sends[0]:.3f} s, before it is home [B]"
+                yield f"{ask.method} to {host} at {ask.sends[0]:.3f} s, before it is home [B, F1]"
         tries = [a.sends[0] for a in away if a.method == "REGISTER"]
         if tries and tries[0] < left + never.home_try_after_s:
             yield f"a try home at {tries[0]:.3f} s, {tries[0] - left:.3f} s after the failover"
-        if any(b - a < _HOME_SPACING_S for a, b in pairwise(tries)):
+        if any(b - a < never.home_spacing_s - MOMENT_S for a, b in pairwise(tries)):
             yield f"tries home at {tries}, less than 30 s apart [B6]"
         if tries and tries[0] < never.not_home_before_s:
             yield f"a try home at {tries[0]:.3f} s, in a call [B5]"
+
+
+def _left_at(seen: Seen, left: Collection[str]) -> float:
+    """When the line left for another host: within a list when that answered, in concurrent mode
+    when the fallback is announced."""
+    if seen.cell.topology is not Topology.FAILOVER:
+        return min((e.at for e in seen.of_caller(FellBack)), default=float("inf"))
+    others = [a for a in seen.asks if a.host not in left and a.status not in (0, 503)]
+    return min((a.answered_at for a in others if a.answered_at > FAULT_S), default=float("inf"))
 
 
 def _no_moves(seen: Seen, foretold: Prediction) -> Iterator[str]:
@@ -346,6 +365,7 @@ def _rules(expected: Expected) -> str:
 _CLAIMS: tuple[Callable[[Seen, Prediction], Iterator[str]], ...] = (
     _request,
     _witness,
+    _asked_home,
     _home,
     _listed_hosts,
     _schedule,

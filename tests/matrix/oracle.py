@@ -69,12 +69,14 @@ _CHANCE = frozenset({Fault.LOSS, Fault.TOO_SLOW})
 @dataclass(frozen=True, slots=True)
 class Expected:
     """What becomes of one request: one of the hosts ``by`` serves it (none: nobody does) by
-    ``latest_s``; ``first`` are the hosts that it may be sent to first."""
+    ``latest_s``, but not before ``not_before_s``: whom a rule grants time must be given it.
+    ``first`` are the hosts that it may be sent to first."""
 
     by: frozenset[str]
     latest_s: float
     rules: tuple[Rule, ...]
     first: frozenset[str] = frozenset()
+    not_before_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,9 @@ class Never:
 
     ``patient``: (method, host) that may get S3's whole time, all else gets S1's. ``peaceful``:
     hosts that get no request for as long as their Retry-After says (A2). ``avoided``: hosts
-    that, once left, get no request but tries home until one is granted (B2-B4).
-    ``home_try_after_s``: the first of those comes no earlier after the failover.
+    that, once left, get no request but tries home until one is granted (B2-B4, F1).
+    ``home_try_after_s``: the first of those comes no earlier after the failover, and they are
+    ``home_spacing_s`` apart.
     ``not_home_before_s``: B5. ``moves``: the line may move at all. ``asks``: name servers may be
     asked at all (D1). ``peer_stays``: the peer does not hang up by itself.
     """
@@ -93,6 +96,7 @@ class Never:
     peaceful: frozenset[str] = frozenset()
     avoided: frozenset[str] = frozenset()
     home_try_after_s: float = 0.0
+    home_spacing_s: float = 0.0
     not_home_before_s: float = 0.0
     moves: bool = True
     asks: bool = True
@@ -103,7 +107,8 @@ class Never:
 class Prediction:
     """``request``: the request under test. ``witness``: a call late in the outage. ``home``:
     which host serves in the end, by when it has granted a REGISTER at the latest, and by when a
-    SUBSCRIBE."""
+    SUBSCRIBE. ``asked_home``: the host that gets a REGISTER as soon as the call under test has
+    left for the other server (F1); "" where none must."""
 
     request: Expected
     witness: Expected
@@ -111,6 +116,7 @@ class Prediction:
     home_latest_s: float
     home_rules: tuple[Rule, ...]
     subscribed_latest_s: float
+    asked_home: str
     never: Never = field(repr=False)
 
 
@@ -126,6 +132,7 @@ def foretell(cell: Cell) -> Prediction:
         home_rules=rules,
         # B11: with failback_subscribe.enable 0, at the next refresh; a try may fail before it
         subscribed_latest_s=home_s + SUBSCRIBE_S + SUBSCRIBE_RETRY_S + _S1_S,
+        asked_home=view.struck[0] if _asks_home(view) else "",
         never=_never(view),
     )
 
@@ -194,10 +201,9 @@ class _View:
 
 def _register(view: _View) -> Expected:
     """R3: the refresh falls due at half of the granted time."""
-    due = _REFRESH_S + MOMENT_S
     fault = view.fault
-    if view.has_noticed:
-        due = FAULT_S + MOMENT_S
+    begins = FAULT_S if view.has_noticed else _REFRESH_S
+    due = begins + MOMENT_S
     if fault in _HARMLESS:
         slow = 2 * SLOW_S if fault is Fault.SLOW else 0.0
         # D14, D16: NAPTR, SRV and address are each given up before a stale answer serves
@@ -214,18 +220,20 @@ def _register(view: _View) -> Expected:
             return Expected(frozenset(), due, (Rule.P1,))
         # A2: at the next try (R6) both are passed over, for proxy 2 is left
         return Expected(frozenset({view.next}), due + RETRY_INTERVAL_S, (Rule.A2, Rule.P2))
-    by = frozenset({view.next})
-    if fault in _CHANCE:
+    by, sure = frozenset({view.next}), fault not in _CHANCE
+    if not sure:
         by = view.anyone
     if view.cell.topology in _SUCCESSIVE:
         # F2: the binding is used until it expires, then the other server is asked at once
-        return Expected(by, EXPIRES_S + 2 * MOMENT_S, (Rule.F2, view.cause()))
+        latest, rules = EXPIRES_S + 2 * MOMENT_S, (Rule.F2, view.cause())
+        return Expected(by, latest, rules, not_before_s=EXPIRES_S if sure else 0.0)
     walked = view.walked_s(_S1_S)
+    rules = (Rule.R2, view.cause())
     if view.cell.topology in _CONCURRENT:
         # S3: of this REGISTER server 1 is the last server, and it is serving
         walked += view.judged_s(_WHOLE_S) - view.judged_s(_S1_S)
-        return Expected(by, due + walked, (Rule.F1, Rule.S3, view.cause()))
-    return Expected(by, due + walked, (Rule.R2, view.cause()))
+        rules = (Rule.F1, Rule.S3, view.cause())
+    return Expected(by, due + walked, rules, not_before_s=begins + walked if sure else 0.0)
 
 
 def _invite(view: _View) -> Expected:
@@ -265,7 +273,8 @@ def _call(view: _View, at: float, met: tuple[str, ...]) -> Expected:
         # first send; every later way brings 482 (F6)
         latest = at + spent - _INVITE_S1_S + _WHOLE_S + MOMENT_S
         return Expected(frozenset(), latest, (Rule.A12, Rule.F6), first)
-    return Expected(frozenset({view.next}), at + spent + 2 * MOMENT_S, (Rule.C1, Rule.F3), first)
+    latest, rules = at + spent + 2 * MOMENT_S, (Rule.C1, Rule.F3)
+    return Expected(frozenset({view.next}), latest, rules, first, at + spent)
 
 
 def _bye(view: _View) -> Expected:
@@ -290,7 +299,8 @@ def _in_dialog(view: _View, s1_s: float) -> Expected:
     if fault in _CHANCE:
         return Expected(view.anyone, at + max(walked, 2 * TOO_SLOW_S) + _WHOLE_S, (Rule.C2,))
     by = frozenset({view.next} if other else ())
-    return Expected(by, at + walked + MOMENT_S, (Rule.C2, view.cause()))
+    rules = (Rule.C2, view.cause())
+    return Expected(by, at + walked + MOMENT_S, rules, not_before_s=at + walked)
 
 
 def _subscribe(view: _View) -> Expected:
@@ -351,9 +361,8 @@ def _witness(view: _View) -> Expected:
     if view.fault is Fault.TOO_SLOW and view.cell.topology is not Topology.FAILOVER:
         # A11: a late 2xx counts, so that the working server may serve by spells
         met = _call(view, WITNESS_S, view.struck)
-        return replace(
-            met, by=met.by | view.anyone, first=view.anyone, rules=(Rule.A11, *met.rules)
-        )
+        by, rules = met.by | view.anyone, (Rule.A11, *met.rules)
+        return replace(met, by=by, first=view.anyone, not_before_s=0.0, rules=rules)
     return _call(view, WITNESS_S, ())
 
 
@@ -430,6 +439,12 @@ _FALLBACKS: dict[Topology, Callable[[_View], tuple[float, tuple[Rule, ...]]]] = 
 }
 
 
+def _asks_home(view: _View) -> bool:
+    """F1: a call finds the working server unavailable, before a REGISTER could (R9)."""
+    is_call = view.cell.request is Request.INVITE and view.cell.topology in _CONCURRENT
+    return is_call and view.is_down and not view.has_noticed
+
+
 # --- (d): never ----------------------------------------------------------------------------------
 
 
@@ -437,11 +452,14 @@ def _never(view: _View) -> Never:
     topology, mode = view.cell.topology, view.cell.mode
     failover = topology is Topology.FAILOVER and view.is_down
     steady = failover and mode in (1, 2, 3)
+    # F1: the server that does not serve gets REGISTERs only, too; late 2xx may bring it back
+    stops = topology in _CONCURRENT and view.is_down and view.fault not in _CHANCE
     due_after = {1: float(ADDRESS_TTL_S), 3: float(FAILBACK_TIMEOUT_S)}
     return Never(
         patient=_patient(view),
         peaceful=frozenset(view.struck) if _peace_holds(view) else frozenset(),
-        avoided=frozenset(view.struck) if steady else frozenset(),
+        avoided=frozenset(view.struck) if steady or stops else frozenset(),
+        home_spacing_s=_HOME_SPACING_S if steady else 0.0,
         home_try_after_s=due_after.get(mode, 0.0) if steady else 0.0,
         not_home_before_s=HANGUP_S if steady and _waits_for_idle(view) else 0.0,
         moves=view.fault not in _HARMLESS,
