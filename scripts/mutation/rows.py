@@ -197,7 +197,7 @@ def _calls() -> Iterator[Mutant]:
 
 
 def _transactions() -> Iterator[Mutant]:
-    tests = ("tests/sip", "tests/phone")
+    tests = tuple(f"tests/sip/test_transaction_{x}.py" for x in ("client", "server", "events"))
     for machine, (table, _) in MACHINES.items():
         name = machine.upper().replace(" ", "_")
         for state, rows in table.items():

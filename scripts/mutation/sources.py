@@ -172,6 +172,20 @@ _ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ),
     ("A9", "it is followed", _EXCHANGE, "    302: Exchanges._redirected,\n", ""),
     (
+        "A10",
+        "alive: resends every T2",
+        "sip/transaction_tables.py",
+        "_row(S.PROCEEDING, A.RESEND_T2, A.EXPIRE_START_64T1, A.REPORT)",
+        "_row(S.PROCEEDING, A.STOP_RESENDS, A.EXPIRE_START_64T1, A.REPORT)",
+    ),
+    (
+        "A10",
+        "alive: up to 64*T1",
+        "sip/transaction_tables.py",
+        "_row(S.PROCEEDING, A.RESEND_T2, A.EXPIRE_START_64T1, A.REPORT)",
+        "_row(None, A.REPORT)",
+    ),
+    (
         "A11",
         "a late 2xx is recorded",
         _REGISTERING,
@@ -804,10 +818,10 @@ _ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ),
     (
         "P4",
-        "proxy names are names",
-        _LOCATE,
-        "            address=path.address,\n            port=path.port,",
-        "            address=line.server(registrar).address,\n            port=path.port,",
+        "proxy names resolve",
+        "phone/line.py",
+        "                address=path.address,\n",
+        "                address=self.settings.server(registrar).address,\n",
     ),
     # --- C: calls
     (

@@ -220,6 +220,32 @@ def test_an_answer_that_nobody_acknowledges_is_repeated_and_then_ended() -> None
     assert desk.states(call)[-1] == "ended"
 
 
+@pytest.mark.rule("C4")
+def test_hung_up_before_an_ack_that_never_comes_says_bye_when_that_is_given_up() -> None:
+    desk = registered()
+    call, _ = ring(desk)
+    desk.phone.answer(call, desk.now)
+    desk.phone.hangup(call, desk.now)
+    desk.run(desk.now + 31)
+    assert not desk.requests("BYE")
+    desk.run(desk.now + 2)
+    assert desk.requests("BYE")
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_bye_before_the_call_stands_ends_it(answered: bool) -> None:
+    """RFC 3261 §15: a caller may end an early dialog so."""
+    desk = registered()
+    call, request = ring(desk)
+    if answered:
+        desk.phone.answer(call, desk.now)
+        desk.drain()
+    desk.say(desk.flow_to(ONE), within(desk, request, "BYE", 2))
+    assert desk.states(call)[-1] == "ended"
+    assert desk.responses("BYE") == [200]
+    assert desk.responses("INVITE")[-1] == (200 if answered else 487)
+
+
 def test_no_codec_of_ours_is_488_and_rubbish_400() -> None:
     desk = registered()
     alien = SDP.replace(b"RTP/AVP 8 0", b"RTP/AVP 98").replace(b"\r\nm=", b"\r\nm=")

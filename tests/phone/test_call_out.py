@@ -562,3 +562,39 @@ def test_a_connection_that_opens_too_late_is_not_used() -> None:
     desk.open_late(TCP)
     desk.run(9)
     assert not desk.requests("REGISTER", TCP)
+
+
+# --- the states of a call, as the user sees them -----------------------------------------------
+
+
+@pytest.mark.rule("C1", "S6")
+@pytest.mark.parametrize(
+    ("codes", "states"),
+    [
+        ((200,), ["calling", "established"]),
+        ((100, 200), ["calling", "proceeding", "established"]),
+        ((100, 183, 200), ["calling", "proceeding", "ringing", "established"]),
+        ((180, 200), ["calling", "ringing", "established"]),
+        ((486,), ["calling", "ended"]),
+        ((100, 486), ["calling", "proceeding", "ended"]),
+        ((100, 180, 486), ["calling", "proceeding", "ringing", "ended"]),
+    ],
+)
+def test_what_a_server_answers_is_what_the_user_sees(
+    codes: tuple[int, ...], states: list[str]
+) -> None:
+    desk = Desk(line(server()))
+    desk.peers[ONE] = replying(*codes)
+    desk.start(1)
+    call = desk.phone.call(1, "555", desk.now)
+    desk.drain()
+    assert desk.states(call) == states
+    assert bool(desk.requests("ACK", ONE)) is (codes[-1] >= 200)
+
+
+@pytest.mark.rule("C3", "A2")
+def test_a_call_that_proceeded_begins_again_at_the_next_target() -> None:
+    desk = two_servers(replying(100, 503), silent)
+    call = desk.phone.call(1, "555", desk.now)
+    desk.drain()
+    assert desk.states(call) == ["calling", "proceeding", "calling"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evertone.config.settings import DnsSettings, PhoneSettings, StaticA
+from evertone.config.settings import DnsSettings, PhoneSettings, ProxySettings, StaticA
 from evertone.errors import UsageError
 from evertone.events import Warned
 from evertone.flows import (
@@ -242,3 +242,23 @@ def test_no_input_of_a_shell_can_break_a_phone(inputs: list[tuple[float, object]
         phone.handle_timer(now)
     assert phone.stopped
     assert phone.next_deadline() is None
+
+
+@pytest.mark.rule("P4", "P1")
+def test_the_name_of_a_proxy_is_located_and_that_of_the_server_behind_it_is_not() -> None:
+    account = line(
+        server("pbx.example", port=0, transport_type=3),
+        outbound_proxy_enable=1,
+        outbound_proxy=(ProxySettings(address="edge.example", port=0), ProxySettings()),
+    )
+    desk = Desk(account, nameservers=(Nameserver("192.0.2.53"),))
+    desk.records = (
+        'edge.example. 300 IN NAPTR 10 10 "s" "SIP+D2U" "" _sip._udp.edge.example.',
+        "_sip._udp.edge.example. 300 IN SRV 0 0 5066 a.edge.example.",
+        f"a.edge.example. 300 IN A {ONE.address}",
+    )
+    edge = Target(ONE.address, 5066, Transport.UDP)
+    desk.peers[edge] = granting()
+    desk.start(1)
+    assert desk.phone.snapshot(desk.now).lines[0].target == edge
+    assert desk.requests("REGISTER", edge)[0].uri == "sip:pbx.example"
