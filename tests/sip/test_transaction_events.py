@@ -1,4 +1,4 @@
-"""Every state of a client transaction x every answer and fault: what is told and what is sent.
+"""Every state of a transaction x every answer and fault: what is told and what is sent.
 
 The expectations are RFC 3261 §17.1, RFC 6026 and SEMANTICS A8-A11, cell by cell; ways lead to
 the states through the layer's own verbs.
@@ -10,9 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
+from evertone.sip import build
 from evertone.sip.message import Request
-from evertone.sip.transaction import Gone, GotResponse
-from tests.sip.bench import Bench, request
+from evertone.sip.transaction import Gone, GotAck, GotRequest, GotResponse
+from tests.sip.bench import FLOW, Bench, request
 
 Way = Callable[[Bench, Request, int], object]
 
@@ -134,3 +135,104 @@ def test_the_answer_to_a_cancel_ends_its_resends(status: int) -> None:
     bench.log.clear()
     bench.run(bench.now + 100)
     assert bench.sent() == []
+
+
+# --- the client's resends -------------------------------------------------------------------------
+
+
+@pytest.mark.rule("S3")
+def test_a_register_that_gets_the_whole_time_is_resent_to_its_end() -> None:
+    bench, _, _ = at("extended", "REGISTER")
+    bench.run(40)
+    assert bench.times("REGISTER") == [11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
+
+
+@pytest.mark.rule("A13")
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_cancel_that_is_over_leaves_nothing(broken: bool) -> None:
+    bench, _, tid = at("proceeding", "INVITE")
+    bench.call("abandon", tid)
+    before = bench.layer.snapshot(bench.now).active
+    if broken:
+        (cancel,) = (t for t in bench.layer.on_flow(FLOW) if t != tid)
+        bench.call("transport_failed", cancel)
+    else:
+        bench.run(33)
+    assert bench.layer.snapshot(bench.now).active == before - 1
+    bench.log.clear()
+    bench.run(200)
+    assert bench.sent() == []
+
+
+# --- the server's side -----------------------------------------------------------------------------
+
+
+def arrived(method: str, *codes: int, proxy: bool = False) -> tuple[Bench, Request, int]:
+    """A request that came in and was answered with ``codes``."""
+    bench = Bench(proxy=proxy)
+    message = request(method)
+    bench.take(message)
+    (got,) = (effect for _, effect in bench.told(GotRequest))
+    assert isinstance(got, GotRequest)
+    for code in codes:
+        bench.respond(got.tid, message, code)
+    return bench, message, got.tid
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [(100, 180, 200), (100, 183, 486), (180, 100, 183, 200), (183, 180, 603), (200,), (486,)],
+)
+def test_each_answer_to_an_invite_goes_out_in_its_order(codes: tuple[int, ...]) -> None:
+    bench, _, _ = arrived("INVITE", *codes)
+    assert [name for _, name in bench.sent()] == [str(code) for code in codes]
+
+
+@pytest.mark.parametrize("codes", [(), (100,), (180,)])
+def test_a_proxy_passes_the_first_2xx_on_in_every_state(codes: tuple[int, ...]) -> None:
+    bench, message, tid = arrived("INVITE", *codes, proxy=True)
+    bench.log.clear()
+    bench.respond(tid, message, 200)
+    assert [name for _, name in bench.sent()] == ["200"]
+
+
+def test_a_proxy_hears_of_an_ack_with_the_branch_of_its_invite() -> None:
+    bench, message, _ = arrived("INVITE", 200, proxy=True)
+    bench.take(build.ack_for(message, build.response_to(message, 200, to_tag="us")))
+    assert len(bench.told(GotAck)) == 1
+
+
+@pytest.mark.parametrize("status", [200, 404, 503])
+def test_a_request_that_had_its_100_gets_its_answer_all_the_same(status: int) -> None:
+    bench, message, tid = arrived("REGISTER")
+    bench.run(5)
+    bench.log.clear()
+    bench.respond(tid, message, status)
+    assert [name for _, name in bench.sent()] == [str(status)]
+    assert bench.told(Gone) == [(5, Gone(tid))]
+
+
+@pytest.mark.parametrize(
+    ("method", "codes", "proxy"),
+    [
+        ("INVITE", (), False),
+        ("INVITE", (180,), False),
+        ("INVITE", (200,), False),
+        ("INVITE", (486,), False),
+        ("INVITE", (200,), True),
+        ("REGISTER", (), False),
+        ("REGISTER", (100,), False),
+    ],
+)
+def test_a_broken_way_ends_a_server_transaction_in_every_state(
+    method: str, codes: tuple[int, ...], proxy: bool
+) -> None:
+    bench, _, tid = arrived(method, *codes, proxy=proxy)
+    if codes == (100,):
+        bench.run(5)  # the layer's own 100
+    bench.log.clear()
+    bench.call("transport_failed", tid)
+    assert bench.told(Gone) == [(bench.now, Gone(tid))]
+    bench.log.clear()
+    bench.run(bench.now + 100)
+    assert bench.log == []
