@@ -1,6 +1,6 @@
 # Everything a developer does here. `make test` is all that CI runs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test packages lint format types contract pytest bench picture swarm mutate lock clean
+.PHONY: help setup demo test packages lint format types contract pytest bench picture swarm matrix mutate lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -51,6 +51,9 @@ SECONDS ?= 600
 FIRST ?= 1000000
 swarm: setup ## random worlds for SECONDS=600 s, seeds from FIRST=1000000 on
 	@$(BIN)/python -m tests.swarm --seconds $(SECONDS) --first $(FIRST)
+
+matrix: setup ## every redundancy x request x fault x failback mode x transport, as foretold
+	@$(BIN)/python -m tests.matrix.run
 
 mutate: setup ## disable each rule, flip each row: a test marked with that rule must fail
 	@$(BIN)/python -m scripts.mutation

@@ -200,40 +200,41 @@ class _View:
 
 
 def _register(view: _View) -> Expected:
-    """R3: the refresh falls due at half of the granted time."""
+    """R3: the refresh falls due at half of the granted time; R9: a connection that ends brings
+    it forward."""
     fault = view.fault
-    begins = FAULT_S if view.has_noticed else _REFRESH_S
+    breaks = fault in (Fault.REFUSED, Fault.RESTART) and view.cell.transport.reliable
+    begins = FAULT_S if breaks else _REFRESH_S
     due = begins + MOMENT_S
     if fault in _HARMLESS:
         slow = 2 * SLOW_S if fault is Fault.SLOW else 0.0
-        # D14, D16: NAPTR, SRV and address are each given up before a stale answer serves
-        asking = 3 * _QUESTION_S if fault is Fault.DNS_DOWN else 0.0
-        if view.cell.topology not in _NAMED:
-            asking = 0.0  # D1
-        # R9: a connection that ends brings it forward
-        again = fault is Fault.RESTART and view.cell.transport.reliable
-        due = FAULT_S + MOMENT_S if again else due
-        rules = (Rule.R9,) if again else (Rule.R3, Rule.D14)
-        return Expected(view.there, due + slow + asking, rules)
+        # D14, D16: NAPTR, SRV and address are each given up before a stale answer serves; D1
+        asks = fault is Fault.DNS_DOWN and view.cell.topology in _NAMED
+        asking = 3 * _QUESTION_S if asks else 0.0
+        return Expected(view.there, due + slow + asking, (Rule.R9 if breaks else Rule.R3,))
+    if view.is_stuck and fault is Fault.BUSY:
+        return Expected(frozenset(), due, (Rule.P1,))
     if view.is_stuck:
-        if fault is Fault.BUSY:
-            return Expected(frozenset(), due, (Rule.P1,))
         # A2: at the next try (R6) both are passed over, for proxy 2 is left
         return Expected(frozenset({view.next}), due + RETRY_INTERVAL_S, (Rule.A2, Rule.P2))
-    by, sure = frozenset({view.next}), fault not in _CHANCE
-    if not sure:
-        by = view.anyone
+    latest, rules = _left_by_register(view, begins)
+    if fault in _CHANCE:
+        return Expected(view.anyone, latest + 2 * MOMENT_S, rules)
+    return Expected(frozenset({view.next}), latest + 2 * MOMENT_S, rules, not_before_s=latest)
+
+
+def _left_by_register(view: _View, begins: float) -> tuple[float, tuple[Rule, ...]]:
+    """When a REGISTER that begins then has found all struck targets wanting, and the line may
+    lean on its binding no more."""
     if view.cell.topology in _SUCCESSIVE:
         # F2: the binding is used until it expires, then the other server is asked at once
-        latest, rules = EXPIRES_S + 2 * MOMENT_S, (Rule.F2, view.cause())
-        return Expected(by, latest, rules, not_before_s=EXPIRES_S if sure else 0.0)
+        return EXPIRES_S, (Rule.F2, view.cause())
     walked = view.walked_s(_S1_S)
-    rules = (Rule.R2, view.cause())
     if view.cell.topology in _CONCURRENT:
         # S3: of this REGISTER server 1 is the last server, and it is serving
-        walked += view.judged_s(_WHOLE_S) - view.judged_s(_S1_S)
-        rules = (Rule.F1, Rule.S3, view.cause())
-    return Expected(by, due + walked, rules, not_before_s=begins + walked if sure else 0.0)
+        extended = view.judged_s(_WHOLE_S) - view.judged_s(_S1_S)
+        return begins + walked + extended, (Rule.F1, Rule.S3, view.cause())
+    return begins + walked, (Rule.R2, view.cause())
 
 
 def _invite(view: _View) -> Expected:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from evertone.events import CallChanged, Event, RequestSent
 from evertone.lab.record import Record
 from evertone.lab.wire import Message, read_packet
-from evertone.lab.world import World
-from evertone.phone.phone import Phone
 from tests.matrix.cells import (
     ADDRESSES,
     FAULT_S,
@@ -151,9 +149,7 @@ class _Course:
 
     def __init__(self, cell: Cell, seed: int) -> None:
         self.cell = cell
-        self.world: World
         self.world, self.phone = build(cell, seed)
-        self.phone: Phone
         self.seen = Seen(cell, self.world.record)
 
     def run(self, prediction: Prediction) -> Seen:

@@ -25,16 +25,16 @@ for _cell in all_cells():
         GROUPS.setdefault((_cell.topology, _cell.request), []).append(_cell)
 
 
+def _name(group: Group) -> str:
+    topology, request = group
+    return f"{topology.value}/{request.value}"
+
+
 @pytest.fixture(scope="module")
 def results(request: pytest.FixtureRequest) -> Iterator[dict[Group, list[Future[list[Failure]]]]]:
     """What is being played, by group: those that were selected, in their order."""
-    wanted = [
-        item.callspec.params["group"]
-        for item in request.session.items
-        if isinstance(item, pytest.Function)
-        and item.module is request.module
-        and hasattr(item, "callspec")
-    ]
+    selected = {item.nodeid for item in request.session.items}
+    wanted = [g for g in GROUPS if any(node.endswith(f"[{_name(g)}]") for node in selected)]
     context = multiprocessing.get_context("spawn")  # a fork copies whatever tests left behind
     with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
         yield {
@@ -44,7 +44,7 @@ def results(request: pytest.FixtureRequest) -> Iterator[dict[Group, list[Future[
         pool.shutdown(cancel_futures=True)
 
 
-@pytest.mark.parametrize("group", GROUPS, ids=lambda g: f"{g[0].value}/{g[1].value}")
+@pytest.mark.parametrize("group", GROUPS, ids=_name)
 def test_every_cell_is_as_foretold(
     group: Group, results: dict[Group, list[Future[list[Failure]]]]
 ) -> None:
