@@ -219,7 +219,19 @@ def test_a_late_2xx_makes_the_binding_if_there_is_none() -> None:
 
 
 @pytest.mark.rule("A11")
-def test_a_late_2xx_at_a_server_the_line_has_left_is_removed() -> None:
+def test_a_late_2xx_that_may_have_run_out_makes_no_binding() -> None:
+    bench = single(1, 2)
+    bench.set(t1=SILENT, t2=SILENT)
+    bench.start()
+    bench.run(20)
+    bench.give(io.Late(bench.sends[0][1], 0))
+    (registration,) = bench.engine.snapshot().registrations
+    assert registration.state != "registered"
+
+
+@pytest.mark.rule("A11")
+@pytest.mark.parametrize("left_s", [3600, 0])
+def test_a_late_2xx_at_a_server_the_line_has_left_is_removed(left_s: int) -> None:
     bench = Bench(
         line(
             ServerSettings(address="10.0.0.1"),
@@ -233,7 +245,7 @@ def test_a_late_2xx_at_a_server_the_line_has_left_is_removed() -> None:
     bench.run(10)
     assert bench.engine.snapshot().serving == 2
     bench.set(t1=OK)
-    bench.give(io.Late(bench.sends[0][1], 3600))
+    bench.give(io.Late(bench.sends[0][1], left_s))
     bench.run(11)
     assert bench.sent()[-1] == (10.0, "-REGISTER", 1)
 

@@ -60,7 +60,8 @@ class RegisterJob(AttemptJob):
             return 0
         granted = granted_s(response, self.contact, self._asked_s()) - waited_s
         if granted <= 0:
-            self.line.binding_removed(server, target, now)
+            if not waited_s:  # what a late answer grants no more may have been granted anew
+                self.line.binding_removed(server, target, now)
             return 0
         routes: tuple[NameAddr, ...] = ()
         if "Service-Route" in response:

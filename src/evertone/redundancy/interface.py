@@ -90,7 +90,8 @@ class Finished:
 
 @fixed
 class Late:
-    """A 2xx to a REGISTER that had been given up (A11)."""
+    """A 2xx to a REGISTER that had been given up (A11). ``expires_s``: what is left of its
+    grant for sure, counted from the REGISTER; 0: perhaps nothing."""
 
     attempt: Attempt
     expires_s: int

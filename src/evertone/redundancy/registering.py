@@ -293,9 +293,13 @@ class Registering:
         )
 
     def late(self, attempt: Attempt, expires_s: int, now: float) -> None:
-        """A11: a 2xx to a REGISTER that had been given up."""
+        """A11: a 2xx to a REGISTER that had been given up.
+
+        ``expires_s`` is what is left of the grant for sure: a server that was frozen counts
+        from its waking, so what may have run out may stand as well, and is removed if surplus.
+        """
         state, registrar = self._state, attempt.registrar
-        if expires_s <= 0 or not attempt.expires_s:
+        if not attempt.expires_s:
             return
         if state.stopping:
             self.remove(registrar, attempt.hop, Rule.R5, now)
@@ -309,8 +313,9 @@ class Registering:
         if elsewhere:
             self.remove(registrar, attempt.hop, Rule.A11, now)
         elif standing is None:
-            self.stop(registrar, now)
-            self.record(attempt, expires_s, now)
+            if expires_s > 0:
+                self.stop(registrar, now)
+                self.record(attempt, expires_s, now)
         elif (
             standing.hop.target != attempt.hop.target
             and state.hop_list(registrar, attempt.hop.group).path.register_on_enable
