@@ -298,8 +298,6 @@ class Engine:
         registrar = walk.registrar
         if walk.purpose is Purpose.IN_DIALOG and not self._whole_list_failed(walk):
             return  # a next hop of the dialog's own, or what B10 left of the list
-        if walk.purpose is Purpose.IN_DIALOG and _stalled(walk.last_outcome):
-            return  # a server that said 100 lives; it is the peer beyond it that does not answer
         if self._only_refused(walk):
             return  # B9 goes on to the next target, but a server that refuses is alive (A6)
         self._serving.down(registrar, walk.hop, str(walk.last_outcome or ""), now)
@@ -365,10 +363,6 @@ class Engine:
         if lst.failback.start is not Start.REGISTERED or not lst.path.register_on_enable:
             return True
         return self._state.registrations[attempt.registrar].stands_at(attempt.hop.target, now)
-
-
-def _stalled(outcome: Outcome | None) -> bool:
-    return outcome is not None and outcome.cause is Cause.STALLED
 
 
 _INPUTS: dict[type, Callable[[Engine, Any, float], None]] = {
