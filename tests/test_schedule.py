@@ -71,3 +71,10 @@ def test_a_schedule_is_ordered_and_bounded(
     assert len(times) <= resends + 1
     assert times[-1] < timers.timeout_s
     assert times[-1] < give_up_s(method, resends, timers) <= timers.timeout_s
+
+
+@pytest.mark.rule("S2", "S7")
+def test_nothing_is_sent_or_waited_for_beyond_64_t1_whatever_the_timers() -> None:
+    even = SipTimers(t1=0.5, t2=0.5)  # a resend would fall due at 32 s sharp
+    assert send_times("REGISTER", 1000, even)[-1] == 31.5
+    assert give_up_s("REGISTER", 0, SipTimers(t1=0.05)) == pytest.approx(3.2)

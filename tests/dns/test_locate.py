@@ -98,6 +98,7 @@ def test_unusable_naptr_records_are_dropped() -> None:
 sip.example. IN NAPTR 1 1 "s" "SIP+D2S" "" one.sip.example.
 sip.example. IN NAPTR 2 1 "s" "E2U+sip" "" one.sip.example.
 sip.example. IN NAPTR 3 1 "a" "SIP+D2U" "!^.*$!sip:x@y!" .
+sip.example. IN NAPTR 3 2 "a" "SIP+D2U" "!^.*$!sip:x@y!" one.sip.example.
 sip.example. IN NAPTR 4 1 "u" "SIP+D2U" "" one.sip.example.
 sip.example. IN NAPTR 5 1 "p" "SIP+D2U" "" one.sip.example.
 sip.example. IN NAPTR 6 1 "x" "SIP+D2U" "" one.sip.example.

@@ -365,6 +365,17 @@ def test_482_and_an_earlier_leg_that_never_answers_ends_the_call_and_says_so() -
     assert len({r.via.branch for r in desk.requests("INVITE")}) == 2  # no third INVITE
 
 
+@pytest.mark.rule("A12", "A13")
+def test_hung_up_while_an_earlier_leg_is_waited_for_cancels_that_leg() -> None:
+    desk = two_servers(silent, with_invite(lambda r: [answer(r, 482)]))
+    call = desk.phone.call(1, "555", desk.now)
+    desk.run(9)
+    desk.phone.hangup(call, desk.now)
+    desk.drain()
+    desk.say(desk.flow_to(ONE), answer(desk.requests("INVITE", ONE)[0], 180))
+    assert desk.requests("CANCEL", ONE)
+
+
 # --- the user hangs up ---
 
 
@@ -550,6 +561,19 @@ def test_the_last_target_gets_the_whole_64_t1_to_connect() -> None:
     assert desk.states(call)[-1] == "calling"
     desk.run(32.1)
     assert desk.states(call)[-1] == "ended"
+
+
+@pytest.mark.rule("S4", "S1")
+def test_the_time_that_connecting_took_is_part_of_s1() -> None:
+    desk = Desk(line(server(transport_type=1), server(TWO.address), fallback_redundancy_type=1))
+    desk.hanging.add(TCP)
+    desk.peers |= {TWO: granting()}
+    desk.start(5)
+    desk.open_late(TCP)
+    desk.run(7.4)
+    assert desk.requests("REGISTER", TCP) and not desk.requests("REGISTER", TWO)
+    desk.run(7.6)
+    assert desk.requests("REGISTER", TWO)
 
 
 @pytest.mark.rule("S4")

@@ -28,6 +28,7 @@ from evertone.phone.phone import Phone
 from evertone.phone.timer import TimerKind
 from evertone.phone.uas import INSIDE, OUTSIDE
 from evertone.phone.warnings import MAX_PER_WINDOW, WINDOW_S
+from evertone.schedule import SipTimers
 from evertone.sip.build import ALLOW
 from evertone.sip.message import Response, parse
 from tests.phone.desk import INSTANCE, ONE, TWO, Desk, accepting, answer, granting, line, server
@@ -262,3 +263,12 @@ def test_the_name_of_a_proxy_is_located_and_that_of_the_server_behind_it_is_not(
     desk.start(1)
     assert desk.phone.snapshot(desk.now).lines[0].target == edge
     assert desk.requests("REGISTER", edge)[0].uri == "sip:pbx.example"
+
+
+@pytest.mark.rule("S7")
+def test_the_timers_of_the_settings_are_those_of_the_wire() -> None:
+    timers = SipTimers(t1=0.2, t2=1.0)
+    desk = Desk(PhoneSettings(lines=(line(server(retry_counts=10)),), timers=timers))
+    desk.start(12)
+    sends = [sent.at for sent in desk.sent]
+    assert sends[:6] == pytest.approx([0.0, 0.2, 0.6, 1.4, 2.4, 3.4])

@@ -72,6 +72,7 @@ class Bench:
     abandoned: list[int] = field(default_factory=list)
     extended: list[int] = field(default_factory=list)
     spare: tuple[Hop, ...] = ()
+    locates: int = 0
     no_dns: set[Group] = field(default_factory=set)
     cancelled: set[int] = field(default_factory=set)
     resubscribed: list[io.Resubscribe] = field(default_factory=list)
@@ -171,6 +172,7 @@ class Bench:
         self._agenda.append((self.now + delay_s, self._seq, act))
 
     def _locate(self, effect: io.Locate) -> None:
+        self.locates += 1
         if effect.group in self.no_dns:
             self.engine.receive(
                 io.LocateFailed(effect.group, effect.registrar, "no answer from DNS"), self.now

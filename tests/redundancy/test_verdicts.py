@@ -126,3 +126,28 @@ def test_the_only_server_found_dead_by_a_call_is_registered_with_in_its_own_time
     assert bench.sent("REGISTER") == [(0.0, "REGISTER", 1)]
     bench.run(545)
     assert bench.sent("REGISTER")[1:] == [(540.01, "REGISTER", 1)]
+
+
+@pytest.mark.rule("D15", "D11")
+def test_a_request_is_located_once_however_many_targets_it_tries() -> None:
+    bench = bench_of(False).start()
+    bench.run(1)
+    located = bench.locates
+    bench.set(t1=REFUSED, t2=REFUSED)
+    bench.request("INVITE")
+    bench.run(2)
+    assert [s[2] for s in bench.sent("INVITE")] == [1, 2]
+    assert bench.locates == located + 1
+
+
+@pytest.mark.rule("B9", "B4")
+def test_targets_that_share_registrations_hold_one_binding_the_newest() -> None:
+    bench = bench_of(False)
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(1)
+    bench.set(t1=OK)
+    bench.run(700)  # the refresh begins at the primary (B1)
+    (registration,) = bench.engine.snapshot().registrations
+    assert [held.hop.target for held in registration.bindings] == [bench.lists[S1][0].target]
+    assert "-REGISTER" not in {s[1] for s in bench.sent()}

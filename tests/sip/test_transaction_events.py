@@ -164,7 +164,7 @@ def test_a_cancel_that_is_over_leaves_nothing(broken: bool) -> None:
     assert bench.sent() == []
 
 
-# --- the server's side -----------------------------------------------------------------------------
+# --- the server's side ---------------------------------------------------------------------------
 
 
 def arrived(method: str, *codes: int, proxy: bool = False) -> tuple[Bench, Request, int]:

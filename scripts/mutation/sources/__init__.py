@@ -1,0 +1,21 @@
+"""Rules that are no rows: for each one change of the sources that disables it.
+
+The old text must stand in its file exactly once; where it has gone, the list is out of date
+and the run says so. A row is ``(rule, what is lost, file, old text, new text)``.
+"""
+
+from __future__ import annotations
+
+from scripts.mutation.mutant import Mutant
+from scripts.mutation.sources import names, registration, sending, serving
+
+__all__ = ["source_mutants"]
+
+
+def source_mutants() -> list[Mutant]:
+    """All of them."""
+    return [
+        Mutant(f"{rule}: without '{lost}'", file, (rule,), old, new)
+        for part in (sending, names, registration, serving)
+        for rule, lost, file, old, new in part.ROWS
+    ]
