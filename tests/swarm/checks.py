@@ -134,12 +134,20 @@ def _bound_s(
     stalled = call_bound_s(line, hops, timers, stall_s=2 * timers.timeout_s) + 2 * len(groups)
     changes = _changes(plan, line, at - timers.timeout_s - _MOMENT_S, at + quiet)
     bound_s = stalled if changes else quiet
-    since, until = at - _MOMENT_S, at + bound_s
+    since, until = at - _memory_s(plan), at + bound_s
     if _struck(plan, PHONE, since, until) or _refusals(plan, line, since, until):
         return None
     if not _dns_answers(plan, line, at, until, resolved):
         return None
     return bound_s if _some_way(plan, line, since, until) else None
+
+
+def _memory_s(plan: Plan) -> float:
+    """How long a fault that is over may still be felt: what was sent on a stream waits for the
+    network's resends, and a REGISTER that a server could not refuse (408, RFC 4320) for its end."""
+    streams = any(t.reliable for place in plan.places.values() for t in place.transports)
+    mute = any(f.verb is Verb.ANSWER and f.value == 408 for f in plan.faults)
+    return plan.settings.timers.timeout_s if streams or mute else _MOMENT_S
 
 
 def _size(plan: Plan, group: Group) -> int:
