@@ -15,6 +15,7 @@ need kamailio kamailio kamailio
 need named bind9 named
 need sipp sip-tester
 need tshark tshark
+need ip iproute2
 
 [ -n "$missing" ] || exit 0
 # shellcheck disable=SC2086 # one word per package

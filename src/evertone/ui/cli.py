@@ -7,8 +7,10 @@ command, write the module and its row in :data:`COMMANDS`.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
+import os
 import sys
 
 import click
@@ -73,11 +75,21 @@ def main() -> None:
     """Entry point of the program: errors raised on purpose, and those of the operating system
     (a full disk, a file that cannot be written), become one line and exit code 1."""
     try:
-        cli.main(prog_name="evertone")
+        try:
+            cli.main(prog_name="evertone")
+        finally:
+            sys.stdout.flush()  # what cannot be written is to be known here, not at the exit
     except EvertoneError as error:
         click.echo(f"evertone: {error}", err=True)
         sys.exit(1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         click.echo(f"evertone: {where}{error.strerror or error}", err=True)
+        _drop_output()
         sys.exit(1)
+
+
+def _drop_output() -> None:
+    """What is left in the buffer is written nowhere: Python's own try at exit would fail again."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
