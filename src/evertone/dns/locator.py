@@ -35,6 +35,9 @@ _MAX_LISTS = 128
 _FIRM = frozenset((HopSource.DNS, HopSource.LITERAL))  # what a walk would find again
 
 
+Hops: TypeAlias = tuple[Hop, ...]
+
+
 @fixed
 class Located:
     """The answer to :meth:`Locator.locate`: at least one hop, the primary first.
@@ -144,9 +147,9 @@ class Locator:
         """
         if any(task.ticket_open and task.ticket == ticket for task in self._tasks.values()):
             raise UsageError(f"ticket {ticket!r} is in use")
-        standing = self._standing.get(where)
-        if standing is not None and now < standing[0].valid_until:
-            self._effects.append(Located(ticket, standing, self._spare(where, standing, now)))
+        standing = self.standing(where, now)
+        if standing is not None:
+            self._effects.append(Located(ticket, *standing))
             return
         if len(self._tasks) >= _MAX_TASKS:
             self._effects.append(LocateFailed(ticket, "too many addresses are being located"))
@@ -158,6 +161,16 @@ class Locator:
         if someone_waits:
             self._timers.set((_Timer.PATIENCE, number), now + _SOMEONE_WAITS_S)
         self._advance(number, None, now)
+
+    def standing(self, where: Where, now: float) -> tuple[Hops, Hops] | None:
+        """The hops and spare hops that :meth:`locate` would answer at once; None: it must ask.
+
+        A list stands until its time is over (D11) or any answer came that might change it.
+        """
+        hops = self._standing.get(where)
+        if hops is None or now >= hops[0].valid_until:
+            return None
+        return hops, self._spare(where, hops, now)
 
     def cancel(self, ticket: Hashable) -> None:
         """Forget the ticket: no answer follows. Harmless if it is not in use."""

@@ -75,6 +75,7 @@ class Line:
         self._places: dict[tuple[Group, int], Where] = {}
         self._draining = False
         self._engine_timer = Timer(TimerKind.ENGINE, settings.line)
+        self._engine_due: float | None = None  # what that timer is set to
         self._unwiped = set(settings.registrars()) if settings.unregister_on_reboot else set()
         self._told: tuple[bool, frozenset[int]] = (True, frozenset())
 
@@ -97,6 +98,7 @@ class Line:
 
     def handle_timer(self, now: float) -> None:
         """The engine's timer is due."""
+        self._engine_due = None
         self.engine.handle_timer(now)
         self._drain(now)
 
@@ -289,22 +291,25 @@ class Line:
                     _OUTPUTS[type(output)](self, output, now)
         finally:
             self._draining = False
-        self._rearm()
-
-    def _rearm(self) -> None:
-        timers, timer = self.services.timers, self._engine_timer
         due = self.engine.next_deadline()
-        if due is None:
-            timers.cancel(timer)
-        elif due != timers.deadline(timer):
-            timers.set(timer, due)
+        if due != self._engine_due:
+            self._engine_due = due
+            if due is None:
+                self.services.timers.cancel(self._engine_timer)
+            else:
+                self.services.timers.set(self._engine_timer, due)
 
     def _locate(self, output: io.Locate, now: float) -> None:
+        where = self._where(output.group, output.registrar)
+        standing = self.services.resolver.standing(where, now)
+        if standing is not None:
+            self.engine.receive(io.Located(output.group, output.registrar, *standing), now)
+            return
         self._last_ticket += 1
         self._tickets[self._last_ticket] = (output.group, output.registrar)
         self.services.resolver.locate(
             (LOCATE, self.number, self._last_ticket),
-            self._where(output.group, output.registrar),
+            where,
             now,
             someone_waits=output.someone_waits,
         )
@@ -375,7 +380,7 @@ class Line:
 
     def _announce(self, output: io.Announce, now: float) -> None:
         event = output.event
-        self.services.announce(event)
+        self.services.out.append(output)
         if self.follower is not None and isinstance(event, FailedOver | FellBack):
             self.follower.line_moved(self, event, now)
 

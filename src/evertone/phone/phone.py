@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, cast
 
 from evertone.clock import TimerTable
@@ -40,7 +41,7 @@ from evertone.phone.redirect import Place
 from evertone.phone.refusal import refusal_of
 from evertone.phone.services import Services
 from evertone.phone.snapshot import PhoneSnapshot
-from evertone.phone.timer import Timer, TimerKind
+from evertone.phone.timer import LOCATOR, TRANSACTIONS, Timer, TimerKind
 from evertone.phone.uas import Uas
 from evertone.phone.warnings import Warnings
 from evertone.redundancy import interface as engine
@@ -211,7 +212,7 @@ class Phone:
             lines=tuple(line.snapshot() for line in self._lines.values()),
             calls=self._calls.snapshot(),
             flows=self._services.flows.snapshot(),
-            timers=tuple((str(timer), at) for timer, at in self._timers.items()),
+            timers=self._deadlines(),
             attempts=sum(line.running for line in self._lines.values()),
             transactions=layer.active,
             lingering=layer.lingering,
@@ -230,19 +231,41 @@ class Phone:
 
     def handle_timer(self, now: float) -> None:
         """Do what has fallen due; a call too many is harmless."""
-        for timer in self._timers.pop_due(now):
-            _TIMERS[timer.kind](self, timer.id, now)
-            self._settle(now)
+        due = True
+        while due:
+            for timer in self._timers.pop_due(now):
+                _TIMERS[timer.kind](self, timer.id, now)
+                self._settle(now)
+            due = False
+            for part in (self._layer, self._locator):
+                at = part.next_deadline()
+                if at is not None and at <= now:
+                    part.handle_timer(now)
+                    self._settle(now)
+                    due = True
 
     def next_deadline(self) -> float | None:
         """When :meth:`handle_timer` wants to be called next; None: not before new input."""
-        return self._timers.next_deadline()
+        due = self._timers.next_deadline()
+        for part in (self._layer, self._locator):
+            at = part.next_deadline()
+            if at is not None and (due is None or at < due):
+                due = at
+        return due
 
     def effects(self) -> list[Effect]:
         """Drain what the shell must carry out, in order."""
         effects = self._out[:]
         self._out.clear()
         return effects
+
+    def _deadlines(self) -> tuple[tuple[str, float], ...]:
+        named = [(str(timer), at) for timer, at in self._timers.items()]
+        for name, part in ((TRANSACTIONS, self._layer), (LOCATOR, self._locator)):
+            at = part.next_deadline()
+            if at is not None:
+                named.append((name, at))
+        return tuple(sorted(named, key=itemgetter(1)))
 
     # --- inputs ---------------------------------------------------------------------------
 
@@ -313,12 +336,6 @@ class Phone:
 
     # --- timers ---------------------------------------------------------------------------
 
-    def _transactions_due(self, id: int | str, now: float) -> None:
-        self._layer.handle_timer(now)
-
-    def _locator_due(self, id: int | str, now: float) -> None:
-        self._locator.handle_timer(now)
-
     def _engine_due(self, id: int, now: float) -> None:
         self._lines[id].handle_timer(now)
 
@@ -350,17 +367,9 @@ class Phone:
     # --- what the components say ------------------------------------------------------------
 
     def _settle(self, now: float) -> None:
-        """Carry out what the components have to say until they are silent; set their timers."""
+        """Carry out what the components have to say until they are silent."""
         while self._from_layer(now) or self._from_locator(now):
             pass
-        self._rearm(_TRANSACTIONS, self._layer.next_deadline())
-        self._rearm(_LOCATOR, self._locator.next_deadline())
-
-    def _rearm(self, timer: Timer, due: float | None) -> None:
-        if due is None:
-            self._timers.cancel(timer)
-        elif due != self._timers.deadline(timer):
-            self._timers.set(timer, due)
 
     def _from_layer(self, now: float) -> bool:
         effects = self._layer.effects()
@@ -445,9 +454,6 @@ def _server_holder(tid: int) -> tuple[str, int]:
     return ("server transaction", tid)
 
 
-_TRANSACTIONS = Timer(TimerKind.TRANSACTIONS)
-_LOCATOR = Timer(TimerKind.LOCATOR)
-
 _INPUTS: dict[type, Callable[[Phone, Any, float], None]] = {
     FlowOpened: Phone._flow_opened,
     FlowFailed: Phone._flow_failed,
@@ -459,8 +465,6 @@ _INPUTS: dict[type, Callable[[Phone, Any, float], None]] = {
 }
 
 _TIMERS: dict[TimerKind, Callable[[Phone, Any, float], None]] = {
-    TimerKind.TRANSACTIONS: Phone._transactions_due,
-    TimerKind.LOCATOR: Phone._locator_due,
     TimerKind.ENGINE: Phone._engine_due,
     TimerKind.BINDINGS: Phone._bindings_due,
     TimerKind.CONNECT: Phone._connect_due,

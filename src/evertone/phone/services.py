@@ -12,6 +12,7 @@ from evertone.config.settings import PhoneSettings
 from evertone.dns.locate import Where
 from evertone.events import Event
 from evertone.flows import Announce, Effect
+from evertone.model import Hop
 from evertone.phone.exchange import Exchanges
 from evertone.phone.flow_table import FlowTable
 from evertone.phone.keepalive import KeepAlive
@@ -31,6 +32,9 @@ class Resolver(Protocol):
         self, ticket: Hashable, where: Where, now: float, *, someone_waits: bool = False
     ) -> None:
         """Ask."""
+
+    def standing(self, where: Where, now: float) -> tuple[tuple[Hop, ...], tuple[Hop, ...]] | None:
+        """The list that is known and still stands, and the spare hops beside it; None: ask."""
 
 
 @dataclass(slots=True)

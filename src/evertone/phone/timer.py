@@ -5,14 +5,16 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
-__all__ = ["Timer", "TimerKind"]
+__all__ = ["LOCATOR", "TRANSACTIONS", "Timer", "TimerKind"]
+
+# Two parts keep timers of their own; a snapshot tells the earliest of each under these names.
+TRANSACTIONS = "transactions"
+LOCATOR = "locator"
 
 
 class TimerKind(enum.StrEnum):
     """What falls due."""
 
-    TRANSACTIONS = "transactions"  # the transaction layer's earliest deadline
-    LOCATOR = "locator"  # the locator's
     ENGINE = "engine"  # a line's engine's; the id is the line
     BINDINGS = "bindings"  # a line's earliest binding runs out; the id is the line
     CONNECT = "connect"  # an exchange waits for its flow (S4)

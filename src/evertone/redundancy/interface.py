@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from evertone.events import Event
 from evertone.fixed import fixed
+from evertone.flows import Announce
 from evertone.model import Attempt, Group, Hop, Outcome, Target
 
 __all__ = [
@@ -206,13 +206,6 @@ class Resubscribe:
 
     registrar: int
     hop: Hop
-
-
-@fixed
-class Announce:
-    """Tell the world."""
-
-    event: Event
 
 
 EngineOutput: TypeAlias = Locate | Send | Extend | Abandon | Completed | Resubscribe | Announce

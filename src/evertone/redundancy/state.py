@@ -12,9 +12,10 @@ from typing import NamedTuple
 from evertone.clock import TimerTable
 from evertone.config.settings import LineSettings
 from evertone.events import Event
+from evertone.flows import Announce
 from evertone.model import Group, Hop
 from evertone.redundancy.hoplist import HopList
-from evertone.redundancy.interface import Announce, EngineOutput
+from evertone.redundancy.interface import EngineOutput
 from evertone.redundancy.marks import TargetMarks
 from evertone.redundancy.policy import FallbackType
 from evertone.redundancy.registration import Registration

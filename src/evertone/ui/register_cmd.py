@@ -14,7 +14,7 @@ from evertone.events import Event
 from evertone.flows import Nameserver
 from evertone.observe.text import event_line, printable
 from evertone.phone.snapshot import LineSnapshot, LineState, PhoneSnapshot
-from evertone.phone.timer import TimerKind
+from evertone.phone.timer import LOCATOR
 from evertone.ui.options import (
     EXIT_NOT_ACHIEVED,
     files_argument,
@@ -98,7 +98,7 @@ class Watch:
 
     def look(self, phone: PhoneSnapshot) -> tuple[Landing, ...]:
         """How the lines have fared so far."""
-        busy = phone.attempts > 0 or any(name == TimerKind.LOCATOR for name, _ in phone.timers)
+        busy = phone.attempts > 0 or any(name == LOCATOR for name, _ in phone.timers)
         for line in phone.lines:
             if line.state is LineState.REGISTERED:
                 self._landed_at.setdefault(line.line, phone.at)
