@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from evertone.fixed import fixed
 from evertone.rules import Rule
@@ -42,30 +43,16 @@ class Transport(enum.Enum):
         return 5061 if self is Transport.TLS else 5060
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Target:
-    """One place to send to. ``tls_name`` is the name the certificate must bear (TLS only)."""
+class Target(NamedTuple):
+    """One place to send to. ``tls_name`` is the name the certificate must bear (TLS only).
+
+    A tuple, because nothing is looked up and compared as often.
+    """
 
     address: str
     port: int
     transport: Transport
     tls_name: str = ""
-
-    # written out, for nothing is looked up and compared as often
-    def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        if type(other) is not Target:
-            return NotImplemented
-        return (
-            self.address == other.address
-            and self.port == other.port
-            and self.transport is other.transport
-            and self.tls_name == other.tls_name
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.address, self.port))
 
     def __str__(self) -> str:
         host = f"[{self.address}]" if ":" in self.address else self.address

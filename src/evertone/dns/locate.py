@@ -10,7 +10,7 @@ import enum
 import ipaddress
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from evertone.config.settings import LineSettings
 from evertone.dns.order import Draw, address_order, naptr_order, srv_order
@@ -46,8 +46,7 @@ _MAX_NOTES = 4  # of a failure's text
 _INFINITY = float("inf")
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(NamedTuple):
     """What is to be located, and by which settings of its line.
 
     ``address`` is a name or an IP literal (IPv6 with or without brackets), ``port`` 0 leaves

@@ -234,7 +234,7 @@ def _moved(scenario: Scenario, bind: str) -> Scenario:
             dataclasses.replace(
                 s,
                 address=new[s.address],
-                listen=tuple(dataclasses.replace(e, address=new[s.address]) for e in s.listen),
+                listen=tuple(e._replace(address=new[s.address]) for e in s.listen),
                 domains=tuple(map(swap, s.domains)),
                 certificate=tuple(map(swap, s.certificate)),
             )

@@ -297,7 +297,7 @@ class _Surveyor:
             if len(self._by_address) >= MAX_HOSTS:
                 raise ConfigError(f"more than {MAX_HOSTS} servers: too many for a rehearsal")
             host = self._by_address[target.address] = Host("", target.address, role)
-        host.listen[replace(target, tls_name="")] = None
+        host.listen[target._replace(tls_name="")] = None
         if target.tls_name:
             host.certificate[target.tls_name] = None
         return host
