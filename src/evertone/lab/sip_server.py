@@ -265,7 +265,7 @@ class SipServer:
         while effects := self._layer.effects():
             for effect in effects:
                 if isinstance(effect, Out):
-                    self._out.append(Transmit(effect.flow, effect.data))
+                    self._out.append(effect)
                 elif isinstance(effect, GotRequest):
                     self._request(effect.tid, effect.request, effect.flow, now)
                 elif isinstance(effect, Gone):

@@ -380,7 +380,7 @@ class Phone:
         return True
 
     def _out_of_layer(self, effect: tx.Out, now: float) -> None:
-        self._out.append(Transmit(effect.flow, effect.data))
+        self._out.append(effect)
 
     def _got_response(self, effect: tx.GotResponse, now: float) -> None:
         self._services.exchanges.got_response(effect, now)

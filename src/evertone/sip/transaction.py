@@ -91,18 +91,12 @@ class TransactionSnapshot:
     timers: tuple[tuple[str, float], ...]
 
 
-_STATUS_EVENTS: Final = {
-    1: Event.PROVISIONAL,
-    2: Event.OK,
-    3: Event.REFUSAL,
-    4: Event.REFUSAL,
-    5: Event.REFUSAL,
-    6: Event.REFUSAL,
+_EVENT_OF: Final = {
+    100: Event.TRYING,
+    **dict.fromkeys(range(101, 200), Event.PROVISIONAL),
+    **dict.fromkeys(range(200, 300), Event.OK),
+    **dict.fromkeys(range(300, 700), Event.REFUSAL),
 }
-
-
-def _event_of(status: int) -> Event:
-    return Event.TRYING if status == 100 else _STATUS_EVENTS[status // 100]
 
 
 class TransactionLayer:
@@ -238,7 +232,7 @@ class TransactionLayer:
         Transactions that only absorb repetitions need no call: they are forgotten at the next
         activity after their time.
         """
-        return self._run.next_deadline()
+        return self._run.timers.next_deadline()
 
     def effects(self) -> list[SipEffect]:
         """Drain what happened and what must be sent, in order."""
@@ -267,7 +261,7 @@ class TransactionLayer:
         if tx is None:
             self._stray(response, "an answer that nobody asked for")
         else:
-            self._run.feed(tx, _event_of(response.status), response, now)
+            self._run.feed(tx, _EVENT_OF[response.status], response, now)
 
     # --- server ---
 
@@ -287,10 +281,10 @@ class TransactionLayer:
     def _sent_event(self, tx: Transaction, status: int) -> Event:
         if tx.rows is _SERVER_OTHER:
             # RFC 4320 §4.2: a 408 tells the client nothing that its own timer F does not
-            return Event.FORBIDDEN if status == 408 else _event_of(status)
+            return Event.FORBIDDEN if status == 408 else _EVENT_OF[status]
         if self._proxy and 200 <= status < 300:
             return Event.RELAYED_OK
-        return _event_of(status)
+        return _EVENT_OF[status]
 
     def _take_request(self, request: Request, reliable: bool, now: float) -> None:
         run = self._run
@@ -335,7 +329,7 @@ class TransactionLayer:
         tx.quiet = True
         tag = to_tag or build.new_tag(self._run.rng)
         response = build.response_to(tx.request, status, to_tag=tag)
-        self._run.feed(tx, _event_of(status), response, now)
+        self._run.feed(tx, _EVENT_OF[status], response, now)
 
     def _take_cancel(self, request: Request, key: Hashable, reliable: bool, now: float) -> None:
         """RFC 3261 §9.2: 200 if its INVITE is known, whatever becomes of that; else 481."""

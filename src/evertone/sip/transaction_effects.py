@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from evertone.fixed import fixed
+from evertone.flows import Transmit
 from evertone.sip.message import Message, Request, Response
 
 __all__ = [
@@ -22,12 +23,8 @@ __all__ = [
 ]
 
 
-@fixed
-class Out:
-    """Send these bytes on the flow."""
-
-    flow: int
-    data: bytes
+Out: TypeAlias = Transmit
+"""Bytes to be sent on a flow, as the shell takes them: to be passed on as they are."""
 
 
 @fixed

@@ -107,7 +107,6 @@ class Runner:
         "_lingering_short",
         "_schedules",
         "_tids",
-        "_timers",
         "abandoned_limit",
         "by_tid",
         "clients",
@@ -117,6 +116,7 @@ class Runner:
         "rng",
         "servers",
         "sip_timers",
+        "timers",
     )
 
     def __init__(
@@ -137,7 +137,7 @@ class Runner:
         self.flow = 0  # where the message at hand came from
         self._ended = ended
         self._tids = 0
-        self._timers: TimerTable[int] = TimerTable()
+        self.timers: TimerTable[int] = TimerTable()
         self._schedules: dict[tuple[bool, int], tuple[float, ...]] = {}
         # What only absorbs repetitions needs no wake-up: it is swept at the next activity. Each
         # queue has one constant wait, so its front is always the first to end.
@@ -198,24 +198,20 @@ class Runner:
 
     def expire_in(self, tx: Transaction, wait_s: float, now: float) -> None:
         """Set the transaction's other timer."""
-        self._timers.set(tx.tid * 2 + 1, now + wait_s)
+        self.timers.set(tx.tid * 2 + 1, now + wait_s)
 
     def handle_timer(self, now: float) -> None:
         """Feed the timers that have fallen due."""
         self.sweep(now)
-        for key in self._timers.pop_due(now):
+        for key in self.timers.pop_due(now):
             tx = self.by_tid.get(key >> 1)
             if tx is not None:
                 self.feed(tx, Event.EXPIRY if key & 1 else Event.RESEND, None, now)
 
-    def next_deadline(self) -> float | None:
-        """When the next timer fires."""
-        return self._timers.next_deadline()
-
     def timer_names(self) -> tuple[tuple[str, float], ...]:
         """The timers that are set, as (method, transaction and kind, when)."""
         named = []
-        for key, at in self._timers.items():
+        for key, at in self.timers.items():
             kind = "expiry" if key & 1 else "resend"
             named.append((f"{self.by_tid[key >> 1].request.method} {key >> 1} {kind}", at))
         return tuple(named)
@@ -240,7 +236,7 @@ class Runner:
 
     def _next_resend(self, tx: Transaction) -> None:
         if tx.sent < len(tx.schedule):
-            self._timers.set(tx.tid * 2, tx.start + tx.schedule[tx.sent])
+            self.timers.set(tx.tid * 2, tx.start + tx.schedule[tx.sent])
 
     def _send_again(self, tx: Transaction, _message: Message | None, _now: float) -> None:
         self.out.append(Out(tx.flow, tx.data))
@@ -249,7 +245,7 @@ class Runner:
 
     def _send_again_t2(self, tx: Transaction, _message: Message | None, now: float) -> None:
         self.out.append(Out(tx.flow, tx.data))
-        self._timers.set(tx.tid * 2, now + self.sip_timers.t2)
+        self.timers.set(tx.tid * 2, now + self.sip_timers.t2)
 
     def _next_resends(self, tx: Transaction, _message: Message | None, now: float) -> None:
         """S3: what the schedule of RFC 3261 had for the time that has passed is one send, now."""
@@ -263,8 +259,8 @@ class Runner:
         self._next_resend(tx)
 
     def _resend_t2(self, tx: Transaction, _message: Message | None, now: float) -> None:
-        if not tx.reliable and tx.tid * 2 not in self._timers:
-            self._timers.set(tx.tid * 2, now + self.sip_timers.t2)
+        if not tx.reliable and tx.tid * 2 not in self.timers:
+            self.timers.set(tx.tid * 2, now + self.sip_timers.t2)
 
     def _send_ack(self, tx: Transaction, message: Message | None, _now: float) -> None:
         assert isinstance(message, Response)
@@ -297,7 +293,7 @@ class Runner:
     def _send_last_backoff(self, tx: Transaction, _message: Message | None, now: float) -> None:
         self.out.append(Out(tx.flow, tx.data))
         tx.wait_s = min(2 * tx.wait_s, self.sip_timers.t2)
-        self._timers.set(tx.tid * 2, now + tx.wait_s)
+        self.timers.set(tx.tid * 2, now + tx.wait_s)
 
     def _backoff(self, tx: Transaction, message: Message | None, now: float) -> None:
         if not tx.reliable:
@@ -305,24 +301,24 @@ class Runner:
 
     def _backoff_always(self, tx: Transaction, _message: Message | None, now: float) -> None:
         tx.wait_s = self.sip_timers.t1
-        self._timers.set(tx.tid * 2, now + tx.wait_s)
+        self.timers.set(tx.tid * 2, now + tx.wait_s)
 
     # --- timers ---
 
     def _stop_resends(self, tx: Transaction, _message: Message | None, _now: float) -> None:
-        self._timers.cancel(tx.tid * 2)
+        self.timers.cancel(tx.tid * 2)
 
     def _stop_expiry(self, tx: Transaction, _message: Message | None, _now: float) -> None:
-        self._timers.cancel(tx.tid * 2 + 1)
+        self.timers.cancel(tx.tid * 2 + 1)
 
     def _expire_64t1(self, tx: Transaction, _message: Message | None, now: float) -> None:
-        self._timers.set(tx.tid * 2 + 1, now + self.sip_timers.timeout_s)
+        self.timers.set(tx.tid * 2 + 1, now + self.sip_timers.timeout_s)
 
     def _expire_start_64t1(self, tx: Transaction, _message: Message | None, _now: float) -> None:
-        self._timers.set(tx.tid * 2 + 1, tx.start + self.sip_timers.timeout_s)
+        self.timers.set(tx.tid * 2 + 1, tx.start + self.sip_timers.timeout_s)
 
     def _expire_keep(self, tx: Transaction, _message: Message | None, now: float) -> None:
-        self._timers.set(tx.tid * 2 + 1, now + KEEP_S)
+        self.timers.set(tx.tid * 2 + 1, now + KEEP_S)
 
     # --- telling the owner ---
 
@@ -393,8 +389,8 @@ class Runner:
         self.by_tid.pop(tx.tid, None)
         if tx.late:
             self.let_go.pop(tx.tid, None)
-        self._timers.cancel(tx.tid * 2)
-        self._timers.cancel(tx.tid * 2 + 1)
+        self.timers.cancel(tx.tid * 2)
+        self.timers.cancel(tx.tid * 2 + 1)
 
 
 # A mapping of every action to its method; a test holds it against the enum.

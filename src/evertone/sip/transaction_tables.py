@@ -102,6 +102,7 @@ class Action(enum.Enum):
     # keeping
     LET_GO = "what comes now is late"
     TAKE_BACK = "what comes now is not late"
+    # lingering stops both timers
     LINGER_SHORT = "absorb repetitions for T4 (none on reliable transports)"
     LINGER_LONG = "absorb repetitions for 64*T1 (none on reliable transports)"
     LINGER_ALWAYS = "absorb repetitions for 64*T1 on every transport"
@@ -137,15 +138,7 @@ _LET_GO = (A.STOP_RESENDS, A.LET_GO, A.EXPIRE_KEEP)
 # RFC 6026 §7.2: after a 2xx timer M absorbs, further 2xx (repeated, forked) are the owner's.
 _INVITE_OK = _row(S.ACCEPTED, A.STOP_RESENDS, A.EXPIRE_64T1, A.REPORT)
 # RFC 3261 §17.1.1.2: ACK to 300-699 is the transaction's; timer D absorbs repetitions.
-_INVITE_REFUSAL = _row(
-    S.COMPLETED,
-    A.STOP_RESENDS,
-    A.STOP_EXPIRY,
-    A.SEND_ACK,
-    A.REPORT,
-    A.REPORT_GONE,
-    A.LINGER_LONG,
-)
+_INVITE_REFUSAL = _row(S.COMPLETED, A.SEND_ACK, A.REPORT, A.REPORT_GONE, A.LINGER_LONG)
 _BROKEN = _row(S.GONE, A.REPORT_GONE)
 
 # A 100 stops S1, and 64*T1 of nothing more is a stall (S6); anything above never times out.
@@ -229,14 +222,7 @@ CLIENT_INVITE: Table = {
 }
 
 # RFC 3261 §17.1.2.2: a final answer ends it; timer K absorbs repetitions.
-_OTHER_FINAL = _row(
-    S.COMPLETED,
-    A.STOP_RESENDS,
-    A.STOP_EXPIRY,
-    A.REPORT,
-    A.REPORT_GONE,
-    A.LINGER_SHORT,
-)
+_OTHER_FINAL = _row(S.COMPLETED, A.REPORT, A.REPORT_GONE, A.LINGER_SHORT)
 # A10: alive, so S1 is over: every T2 until timer F.
 _OTHER_ALIVE = _row(S.PROCEEDING, A.RESEND_T2, A.EXPIRE_START_64T1, A.REPORT)
 
@@ -297,7 +283,7 @@ CLIENT_OTHER: Table = {
 }
 
 # The layer's own CANCEL: its answers matter to nobody.
-_CANCEL_DONE = _row(S.COMPLETED, A.STOP_RESENDS, A.STOP_EXPIRY, A.LINGER_SHORT)
+_CANCEL_DONE = _row(S.COMPLETED, A.LINGER_SHORT)
 
 CLIENT_CANCEL: Table = {
     S.CALLING: {
@@ -348,21 +334,14 @@ SERVER_INVITE: Table = {
     },
     S.COMPLETED: {
         E.REQUEST: _row(None, A.SEND_LAST),
-        E.ACK: _row(S.CONFIRMED, A.STOP_RESENDS, A.STOP_EXPIRY, A.REPORT_GONE, A.LINGER_SHORT),
+        E.ACK: _row(S.CONFIRMED, A.REPORT_GONE, A.LINGER_SHORT),
         E.RESEND: _row(None, A.SEND_LAST_BACKOFF),
         E.EXPIRY: _UNACKNOWLEDGED,
         E.FAULT: _BROKEN,
         **_ignored(*_RESPONSES),
     },
     S.ACCEPTED: {
-        E.ACK: _row(
-            S.CONFIRMED,
-            A.STOP_RESENDS,
-            A.STOP_EXPIRY,
-            A.REPORT_ACK,
-            A.REPORT_GONE,
-            A.LINGER_ALWAYS,
-        ),
+        E.ACK: _row(S.CONFIRMED, A.REPORT_ACK, A.REPORT_GONE, A.LINGER_ALWAYS),
         E.RESEND: _row(None, A.SEND_LAST_BACKOFF),
         E.EXPIRY: _UNACKNOWLEDGED,
         E.FAULT: _BROKEN,
@@ -381,7 +360,7 @@ SERVER_INVITE: Table = {
     },
 }
 
-_ANSWERED = _row(S.COMPLETED, A.STOP_EXPIRY, A.SEND_RESPONSE, A.REPORT_GONE, A.LINGER_LONG)
+_ANSWERED = _row(S.COMPLETED, A.SEND_RESPONSE, A.REPORT_GONE, A.LINGER_LONG)
 
 SERVER_OTHER: Table = {
     S.FRESH: {
