@@ -32,15 +32,14 @@ class Transport(enum.Enum):
 
     __hash__ = object.__hash__  # members are single: targets are looked up all the time
 
-    @property
-    def reliable(self) -> bool:
+    def __init__(self, token: str) -> None:
+        # what is asked of every message is an attribute: an enumeration's `value` is computed
+        self.token = token
+        """The token of Via headers."""
+        self.reliable = token != "UDP"
         """True where the transport resends by itself (S4: no resends of ours)."""
-        return self is not Transport.UDP
-
-    @property
-    def default_port(self) -> int:
+        self.default_port = 5061 if token == "TLS" else 5060
         """5060, for TLS 5061 (RFC 3261 §19.1.2, D8)."""
-        return 5061 if self is Transport.TLS else 5060
 
 
 class Target(NamedTuple):
@@ -56,7 +55,7 @@ class Target(NamedTuple):
 
     def __str__(self) -> str:
         host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{self.transport.value} {host}:{self.port}"
+        return f"{self.transport.token} {host}:{self.port}"
 
 
 class Group(enum.Enum):
@@ -69,15 +68,12 @@ class Group(enum.Enum):
 
     __hash__ = object.__hash__
 
-    @property
-    def number(self) -> int:
+    def __init__(self, name: str) -> None:
+        kind, number = name.split()
+        self.number = int(number)
         """The Y of the guide: 1 or 2."""
-        return 1 if self in (Group.SERVER1, Group.PROXY1) else 2
-
-    @property
-    def is_proxy(self) -> bool:
+        self.is_proxy = kind == "proxy"
         """True for an outbound proxy."""
-        return self in (Group.PROXY1, Group.PROXY2)
 
 
 class HopSource(enum.Enum):
@@ -159,6 +155,10 @@ class Outcome:
 
 class Reason(enum.Enum):
     """Why an attempt is made."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        """The value: what people are told."""
 
     INITIAL = "initial"
     REFRESH = "refresh"

@@ -166,7 +166,7 @@ class Engine:
             someone_waits=event.someone_waits,
         )
         if event.at is not None:
-            walk.paths = self._homing.dialog_paths(walk.registrar, walk.paths, event.at)
+            walk.by(self._homing.dialog_paths(walk.registrar, walk.paths, event.at))
             hops = self._homing.dialog_order(walk.registrar, walk.group, event.at)
             walk.queue = deque(
                 hop
@@ -338,7 +338,8 @@ class Engine:
     def _request_ended(self, walk: Walk, outcome: Outcome, step: Step, now: float) -> None:
         attempt = walk.last_attempt
         if attempt is not None and step is not Step.NEXT and self._may_use(walk, attempt, now):
-            self._homing.use(attempt.hop, attempt.registrar, attempt.reason, now)
+            lst = self._state.hop_list(attempt.registrar, attempt.hop.group)
+            self._homing.use(attempt.hop, lst, attempt.reason, now)
         if step is Step.RESULT:
             self._state.tell(
                 Refused,

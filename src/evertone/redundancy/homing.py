@@ -39,9 +39,8 @@ class Homing:
         self._settling = settling
         self._try_home = try_home
 
-    def use(self, hop: Hop, registrar: int, reason: Reason, now: float) -> None:
-        """``hop`` serves the line: it has failed over, gone home, or stayed (B7)."""
-        lst = self._state.hop_list(registrar, hop.group)
+    def use(self, hop: Hop, lst: HopList, reason: Reason, now: float) -> None:
+        """``hop`` of ``lst`` serves the line: it has failed over, gone home, or stayed (B7)."""
         origin = lst.current
         self._settling.watch(lst, now)
         if not lst.used(hop, now):
@@ -52,7 +51,7 @@ class Homing:
         self._settling.watch(lst, now)
         moved, rule = (FailedOver, Rule.B7) if lst.away else (FailedBack, lst.failback.rule)
         self._state.tell(
-            moved, now, registrar, hop=hop, rule=rule, reason=reason.value, origin=origin
+            moved, now, lst.registrar, hop=hop, rule=rule, reason=reason.text, origin=origin
         )
 
     def arm(self, lst: HopList) -> None:
@@ -119,9 +118,9 @@ class Homing:
         is made there, and if the line comes back it begins at the primary (R1)."""
         state = self._state
         for (registrar, group), lst in state.lists.items():
-            left_server = state.on not in (None, registrar)
+            left_server = state.on is not None and state.on != registrar
             left_proxy = group.is_proxy and group is not state.proxy
-            if lst.current is not None and (left_server or left_proxy):
+            if (left_server or left_proxy) and lst.current is not None:
                 lst.leave()
                 state.timers.cancel(_timer(lst))
 

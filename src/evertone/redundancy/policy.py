@@ -41,6 +41,8 @@ __all__ = [
 class Ask(enum.Enum):
     """What kind of request an answer is for."""
 
+    __hash__ = object.__hash__  # looked up with every answer
+
     REGISTER = "REGISTER"
     REQUEST = "other request"
 

@@ -15,10 +15,15 @@ from evertone.redundancy.policy import (
     Step,
     down_row,
 )
-from evertone.redundancy.registration import RegState, refresh_delay_s, retry_delay_s
+from evertone.redundancy.registration import (
+    Registration,
+    RegState,
+    refresh_delay_s,
+    retry_delay_s,
+)
 from evertone.redundancy.serving import FALLBACK, PROBE, PROXY_PROBE, WORKING, Serving
 from evertone.redundancy.settling import SETTLE_SPACING_S, Settling
-from evertone.redundancy.state import LineState, TimerKey, TimerKind
+from evertone.redundancy.state import LineState, TimerKey, TimerKind, timer_key
 from evertone.redundancy.walk import Purpose, Walk
 from evertone.redundancy.walker import Host, Walker
 from evertone.rules import Rule
@@ -130,7 +135,7 @@ class Registering:
             self._state.timers.set(PROXY_PROBE, now + _BUSY_RETRY_S)
             return
         walk = self._new_walk((self._state.serving,), Reason.PROBE, Rule.P2, Purpose.PROBE)
-        walk.paths = (Group.PROXY1,)
+        walk.by((Group.PROXY1,))
         self._begin(walk, now)
 
     def _may_go_home(self, registrar: int, now: float) -> bool:
@@ -143,14 +148,14 @@ class Registering:
         if self.under_way(lst.registrar):
             return False
         walk = self._new_walk((lst.registrar,), Reason.FAILBACK, Rule.B6, Purpose.HOME)
-        walk.paths = (lst.group,) if lst.group.is_proxy else ()
+        walk.by((lst.group,) if lst.group.is_proxy else ())
         self._begin(walk, now)
         return True
 
     def remove(self, registrar: int, hop: Hop, rule: Rule, now: float) -> None:
         """Take our binding at ``hop`` back (B6, R5, A11)."""
         walk = self._new_walk((registrar,), Reason.REMOVAL, rule, Purpose.REMOVAL)
-        walk.paths = (hop.group,) if hop.group.is_proxy else ()
+        walk.by((hop.group,) if hop.group.is_proxy else ())
         walk.queue.append(hop)
         self._walker.begin(walk, now)
 
@@ -177,9 +182,9 @@ class Registering:
         registration = state.registrations[walk.registrar]
         if walk.purpose is Purpose.REGISTER:
             if registration.binding(now) is None:
-                registration.be(RegState.REGISTERING, now, walk.reason.value)
+                registration.be(RegState.REGISTERING, now, walk.reason.text)
             for registrar in walk.registrars:
-                state.timers.cancel(TimerKey(TimerKind.RETRY, registrar))
+                state.timers.cancel(timer_key(TimerKind.RETRY, registrar))
         if in_turn:
             self._walker.begin_later(walk, now)
         else:
@@ -189,10 +194,10 @@ class Registering:
 
     def under_way(self, registrar: int) -> bool:
         """True while a walk registers with ``registrar``, or may still come to it."""
-        return any(
-            walk.purpose in _BINDING_PURPOSES and registrar in walk.registrars_to_come
-            for walk in self._walker.walks.values()
-        )
+        for walk in self._walker.walks.values():
+            if walk.purpose in _BINDING_PURPOSES and registrar in walk.registrars_to_come:
+                return True
+        return False
 
     def stop(self, registrar: int, now: float, but: Walk | None = None) -> None:
         """Call off whatever registers with ``registrar`` now, except ``but``."""
@@ -223,41 +228,45 @@ class Registering:
             self._retry_later(registrar, now)
             return
         self.record(attempt, expires_s, now)
-        if self._state.hop_list(registrar, attempt.hop.group).path.register_on_enable:
-            self._remove_leftovers(registrar, attempt.hop, walk, now)
+        registration = self._state.registrations[registrar]
+        # with registrations that are shared there is one binding at most
+        if len(registration.bindings) > 1:
+            self._remove_leftovers(registration, attempt.hop, walk, now)
 
     def record(self, attempt: Attempt, expires_s: int, now: float) -> None:
         """Note the binding, set its timers, move the line."""
         state, hop, registrar = self._state, attempt.hop, attempt.registrar
-        shared = not state.hop_list(registrar, hop.group).path.register_on_enable
+        lst = state.hop_list(registrar, hop.group)
+        shared = not lst.path.register_on_enable
         registration = state.registrations[registrar]
         left, stood_on, served = registration.last, state.on, state.serving
         new = registration.record(hop, expires_s, now, shared=shared)
         self._overtake_removals(registrar, hop.target)
-        registration.be(RegState.REGISTERED, now, attempt.reason.value)
+        registration.be(RegState.REGISTERED, now, attempt.reason.text)
         state.tell(
             Registered if new else Refreshed,
             now,
             registrar,
             hop=hop,
             rule=attempt.rule,
-            reason=attempt.reason.value,
+            reason=attempt.reason.text,
             expires_s=expires_s,
         )
         refresh_at = now + refresh_delay_s(state.settings, expires_s)
-        state.timers.cancel(TimerKey(TimerKind.RETRY, registrar))
-        state.timers.set(TimerKey(TimerKind.REFRESH, registrar), refresh_at)
-        state.timers.set(TimerKey(TimerKind.EXPIRE, registrar), now + expires_s)
-        self._homing.use(hop, registrar, attempt.reason, now)
+        state.timers.cancel(timer_key(TimerKind.RETRY, registrar))
+        state.timers.set(timer_key(TimerKind.REFRESH, registrar), refresh_at)
+        state.timers.set(timer_key(TimerKind.EXPIRE, registrar), now + expires_s)
+        self._homing.use(hop, lst, attempt.reason, now)
         self._serving.registered(registrar, hop, now)
         if state.on is not None and state.on != stood_on:
             for other in set(state.registrations) - {state.on}:
                 self.stop(other, now)  # its answer would take the line back
         self._homing.leave_unused()
         self._watch_what_was_left(now)
-        if self._subscriptions_move(registrar, hop, left, served):
+        if self._subscriptions_move(registrar, hop, lst, left, served):
             state.out.append(Resubscribe(registrar, hop))
-        self.leave_fallback(now)
+        if state.leaving:
+            self.leave_fallback(now)
 
     def _overtake_removals(self, registrar: int, target: Target) -> None:
         """What is being removed at ``target`` is the binding that was made there just now."""
@@ -277,14 +286,13 @@ class Registering:
             self._settling.watch(state.hop_list(state.serving, Group.PROXY1), now)
 
     def _subscriptions_move(
-        self, registrar: int, hop: Hop, left: Target | None, served: int
+        self, registrar: int, hop: Hop, lst: HopList, left: Target | None, served: int
     ) -> bool:
         """B11: the registration moved to another address; F7: the line to another server, be it
         that it stood on none meanwhile (F2)."""
         state = self._state
         if state.fallback is FallbackType.SUCCESSIVE and served != registrar:
             return True
-        lst = state.hop_list(registrar, hop.group)
         return (
             left is not None
             and left.address != hop.target.address
@@ -324,9 +332,11 @@ class Registering:
 
     # --- leaving ------------------------------------------------------------------------------
 
-    def _remove_leftovers(self, registrar: int, serving: Hop, walk: Walk, now: float) -> None:
+    def _remove_leftovers(
+        self, registration: Registration, serving: Hop, walk: Walk, now: float
+    ) -> None:
         """B6: the bindings at targets that the line has left, where it can reach them."""
-        registration = self._state.registrations[registrar]
+        registrar = registration.registrar
         registration.drop_expired(now)
         for target, binding in list(registration.bindings.items()):
             if target != serving.target and (registrar, target) not in walk.failed:

@@ -57,7 +57,8 @@ class Serving:
             self._stand_on(registrar, hop, now)
         else:
             self.recompute(hop, now)
-        self._stand_on_proxy(hop.group, registrar, hop, now)
+        if hop.group.is_proxy:
+            self._stand_on_proxy(hop.group, registrar, hop, now)
 
     def recompute(self, hop: Hop | None, now: float) -> None:
         """Concurrent: the working server serves while it is available, else the other (F1)."""
@@ -119,7 +120,7 @@ class Serving:
 
     def _stand_on_proxy(self, group: Group, registrar: int, hop: Hop, now: float) -> None:
         state = self._state
-        if state.proxy is None or not group.is_proxy or group is state.proxy:
+        if state.proxy is None or group is state.proxy:
             return
         state.proxy = group
         if group is Group.PROXY2:

@@ -31,8 +31,10 @@ class Settling:
 
     def watch(self, lst: HopList, now: float) -> None:
         """The line has left the primary: see when it answers again, and for how long."""
+        if self._state.settings.settle <= 0 or not self._left(lst):
+            return
         key = _timer(lst)
-        if self._state.settings.settle <= 0 or not self._left(lst) or key in self._state.timers:
+        if key in self._state.timers:
             return
         lst.answers_since = None
         self._state.timers.set(key, now + SETTLE_SPACING_S)

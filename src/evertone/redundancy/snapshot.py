@@ -76,7 +76,7 @@ def _registration(state: LineState, registration: Registration) -> RegistrationS
 def snapshot_of(state: LineState, walks: int) -> EngineSnapshot:
     """The view of ``state`` with ``walks`` requests under way."""
     return EngineSnapshot(
-        line=state.line,
+        line=state.settings.line,
         serving=state.serving,
         proxy=state.proxy,
         idle=state.idle,

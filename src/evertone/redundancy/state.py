@@ -6,7 +6,7 @@ import enum
 import ipaddress
 import random
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 from evertone.clock import TimerTable
@@ -22,7 +22,7 @@ from evertone.redundancy.registration import Registration
 from evertone.rules import Rule
 from evertone.schedule import SipTimers, give_up_s
 
-__all__ = ["LineState", "TimerKey", "TimerKind", "attempt_span_s"]
+__all__ = ["LineState", "TimerKey", "TimerKind", "timer_key"]
 
 
 class TimerKind(enum.StrEnum):
@@ -49,10 +49,10 @@ class TimerKey(NamedTuple):
     request: int = 0
 
 
-@lru_cache(maxsize=256)
-def attempt_span_s(method: str, resends: int, timers: SipTimers) -> float:
-    """S1's time, looked up once per kind of request."""
-    return give_up_s(method, resends, timers)
+@cache
+def timer_key(kind: TimerKind, registrar: int) -> TimerKey:
+    """The key of a registrar's timer; there are as many as kinds and registrars."""
+    return TimerKey(kind, registrar)
 
 
 def _is_name(address: str) -> bool:
@@ -66,7 +66,8 @@ def _is_name(address: str) -> bool:
 @dataclass(slots=True)
 class LineState:
     """The state of one line. ``on`` is the server of successive mode (None: not registered);
-    ``proxy`` the outbound proxy in use (None: there are none)."""
+    ``proxy`` the outbound proxy in use (None: there are none); ``fallback`` is how it uses its
+    servers."""
 
     settings: LineSettings
     sip_timers: SipTimers
@@ -83,6 +84,8 @@ class LineState:
     call_registrars: frozenset[int] = frozenset()
     leaving: set[int] = field(default_factory=set)
     stopping: bool = False
+    fallback: FallbackType = FallbackType.SINGLE
+    _spans_s: dict[tuple[str, int], float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         registrars = self.settings.registrars()
@@ -90,18 +93,16 @@ class LineState:
         self.serving = registrars[0] if registrars else 1
         proxies = self.settings.proxies()
         self.proxy = proxies[0] if proxies else None
+        if len(registrars) > 1:
+            successive = self.settings.successive
+            self.fallback = FallbackType.SUCCESSIVE if successive else FallbackType.CONCURRENT
 
-    @property
-    def line(self) -> int:
-        """The X of ``account.X``."""
-        return self.settings.line
-
-    @property
-    def fallback(self) -> FallbackType:
-        """How the line uses its servers."""
-        if len(self.registrations) < 2:
-            return FallbackType.SINGLE
-        return FallbackType.SUCCESSIVE if self.settings.successive else FallbackType.CONCURRENT
+    def span_s(self, method: str, resends: int) -> float:
+        """S1's time for such a request."""
+        span = self._spans_s.get((method, resends))
+        if span is None:
+            span = self._spans_s[method, resends] = give_up_s(method, resends, self.sip_timers)
+        return span
 
     def hop_list(self, registrar: int, group: Group) -> HopList:
         """The list of ``group`` on the way to ``registrar``; made when first asked for."""
@@ -114,8 +115,10 @@ class LineState:
 
     def paths_from_here(self) -> tuple[Group, ...]:
         """The outbound proxies in the order in which a request tries them (P2)."""
+        if self.proxy is None:
+            return ()
         proxies = self.settings.proxies()
-        if self.proxy is None or self.proxy is proxies[0]:
+        if self.proxy is proxies[0]:
             return proxies
         return (self.proxy, *(p for p in proxies if p is not self.proxy))
 

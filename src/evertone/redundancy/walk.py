@@ -7,7 +7,6 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from evertone.model import Attempt, Group, Hop, Outcome, Reason, Target
-from evertone.redundancy.policy import Ask
 from evertone.rules import Rule
 
 __all__ = ["Purpose", "Stage", "Walk"]
@@ -15,6 +14,8 @@ __all__ = ["Purpose", "Stage", "Walk"]
 
 class Purpose(enum.Enum):
     """What a walk is for; it decides where it may go and how long it may take (S3)."""
+
+    __hash__ = object.__hash__  # looked up at every step
 
     REGISTER = "registration"
     HOME = "try home"  # B6: the primary alone
@@ -35,9 +36,13 @@ class Stage(enum.Enum):
     DELAYED = "its turn among many phones"  # X2
 
 
-@dataclass(slots=True)
+@dataclass  # without slots: what stays as it begins costs nothing, and there is a walk per refresh
 class Walk:
-    """The state of one walk. ``registrars`` x ``paths`` are its legs; ``queue`` the hops left."""
+    """The state of one walk. ``registrars`` x ``paths`` are its legs; ``queue`` the hops left.
+
+    ``registrar`` is the server whose domain the request bears on this leg, ``group`` the leg's
+    hop list; :meth:`begin_at` chooses the leg.
+    """
 
     request: int
     method: str
@@ -47,47 +52,35 @@ class Walk:
     reason: Reason
     rule: Rule
     someone_waits: bool = False
-    first: Target | None = None  # begin here, whatever the failback mode (R9, C2)
-    refresh: bool = False  # R3; in mode 2 it may be the try home as well (B3)
-    trying_home: bool = False  # B3: the attempt under way is that try
-    stage: Stage = Stage.LOCATING
-    registrar_index: int = 0
-    path_index: int = 0
-    queue: deque[Hop] = field(default_factory=deque)
-    spare: tuple[Hop, ...] = ()  # D13: when all of the list have failed
-    passed_over: list[tuple[int, int, Hop]] = field(default_factory=list)
-    failed: dict[tuple[int, Target], Outcome] = field(default_factory=dict)
-    path_alive: bool = False
-    tried: int = 0
-    hop: Hop | None = None
-    attempt: Attempt | None = None
-    last_attempt: Attempt | None = None
-    last_outcome: Outcome | None = None
-    extended: bool = False
-    cancelled: bool = False
-    overtaken: bool = False  # a removal: meanwhile a REGISTER was granted what it takes away
+    first: Target | None = field(default=None, init=False)  # begin here whatever the mode (R9, C2)
+    refresh: bool = field(default=False, init=False)  # R3; in mode 2 perhaps the try home (B3)
+    trying_home: bool = field(default=False, init=False)  # B3: the attempt under way is that try
+    stage: Stage = field(default=Stage.LOCATING, init=False)
+    registrar_index: int = field(default=0, init=False)
+    path_index: int = field(default=0, init=False)
+    registrar: int = field(init=False)
+    group: Group = field(init=False)
+    queue: deque[Hop] = field(default_factory=deque, init=False)
+    spare: tuple[Hop, ...] = field(default=(), init=False)  # D13: when all of the list have failed
+    passed_over: list[tuple[int, int, Hop]] = field(default_factory=list, init=False)
+    failed: dict[tuple[int, Target], Outcome] = field(default_factory=dict, init=False)
+    path_alive: bool = field(default=False, init=False)
+    hop: Hop | None = field(default=None, init=False)
+    attempt: Attempt | None = field(default=None, init=False)
+    last_attempt: Attempt | None = field(default=None, init=False)
+    last_outcome: Outcome | None = field(default=None, init=False)
+    extended: bool = field(default=False, init=False)
+    cancelled: bool = field(default=False, init=False)
+    # a removal: meanwhile a REGISTER was granted what it takes away
+    overtaken: bool = field(default=False, init=False)
 
-    @property
-    def registrar(self) -> int:
-        """The server whose domain the request bears on this leg."""
-        return self.registrars[self.registrar_index]
+    def __post_init__(self) -> None:
+        self.begin_at(0, 0)
 
     @property
     def registrars_to_come(self) -> tuple[int, ...]:
         """The server of this leg and those after it."""
         return self.registrars[self.registrar_index :]
-
-    @property
-    def group(self) -> Group:
-        """The hop list of this leg."""
-        if self.paths:
-            return self.paths[self.path_index]
-        return Group.SERVER1 if self.registrar == 1 else Group.SERVER2
-
-    @property
-    def ask(self) -> Ask:
-        """Which verdicts apply to the walk's own method."""
-        return Ask.REGISTER if self.method == "REGISTER" else Ask.REQUEST
 
     @property
     def paths_left(self) -> bool:
@@ -101,15 +94,28 @@ class Walk:
 
     def next_registrar(self) -> None:
         """On to the other server: by the same live proxy, if there is one (P1)."""
-        self.registrar_index += 1
-        self._new_leg()
+        self._new_leg(self.registrar_index + 1, self.path_index)
 
     def next_path(self) -> None:
         """On to the other outbound proxy (P2)."""
-        self.path_index += 1
-        self._new_leg()
+        self._new_leg(self.registrar_index, self.path_index + 1)
 
-    def _new_leg(self) -> None:
+    def by(self, paths: tuple[Group, ...]) -> None:
+        """Go by these outbound proxies, from the first on; none: straight to the server."""
+        self.paths = paths
+        self.begin_at(self.registrar_index, 0)
+
+    def begin_at(self, registrar_index: int, path_index: int) -> None:
+        """Be on that leg."""
+        self.registrar_index, self.path_index = registrar_index, path_index
+        self.registrar = self.registrars[registrar_index]
+        if self.paths:
+            self.group = self.paths[path_index]
+        else:
+            self.group = Group.SERVER1 if self.registrar == 1 else Group.SERVER2
+
+    def _new_leg(self, registrar_index: int, path_index: int) -> None:
+        self.begin_at(registrar_index, path_index)
         self.queue.clear()
         self.spare = ()
         self.path_alive = False
@@ -127,6 +133,6 @@ class Walk:
                 self.queue.extend(self.spare)
                 self.spare = ()
             hop = self.queue.popleft()
-            if (self.registrar, hop.target) not in self.failed:
+            if not self.failed or (self.registrar, hop.target) not in self.failed:
                 return hop
         return None

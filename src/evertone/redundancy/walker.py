@@ -25,7 +25,7 @@ from evertone.redundancy.policy import (
     move,
     verdict,
 )
-from evertone.redundancy.state import LineState, TimerKey, TimerKind, attempt_span_s
+from evertone.redundancy.state import LineState, TimerKey, TimerKind
 from evertone.redundancy.walk import Purpose, Stage, Walk
 from evertone.rules import Rule
 from evertone.schedule import send_times
@@ -266,18 +266,17 @@ class Walker:
         attempt = Attempt(
             id=self._next_attempt,
             request=walk.request,
-            line=state.line,
+            line=state.settings.line,
             registrar=registrar,
             hop=hop,
             method=method,
             resends=resends,
-            give_up_s=attempt_span_s(method, resends, state.sip_timers),
+            give_up_s=state.span_s(method, resends),
             reason=reason,
             rule=rule,
             expires_s=expires,
         )
         walk.attempt = attempt
-        walk.tried += 1
         self._attempts[attempt.id] = walk
         state.marks.sent(hop.target, now)
         state.out.append(Send(attempt))
@@ -291,7 +290,7 @@ class Walker:
             return reason, rule, f"registered there before {walk.method} goes"
         last = walk.last_outcome
         if walk.last_attempt is None or last is None or last.ok:
-            return walk.reason, walk.rule, walk.reason.value
+            return walk.reason, walk.rule, walk.reason.text
         moved_on = walk.last_attempt.registrar != walk.registrar
         reason = Reason.FALLBACK if moved_on else Reason.FAILOVER
         rule = Rule.C1 if moved_on and method != "REGISTER" else Rule.A1
@@ -349,7 +348,7 @@ class Walker:
         if self.walks.get(walk.request) is not walk or walk.hop is None:
             return
         walk.last_outcome = outcome
-        if walk.ask is Ask.REGISTER and step is not Step.NEXT:  # it was what this one wanted
+        if walk.method == "REGISTER" and step is not Step.NEXT:  # it was what this one wanted
             self._end(walk, outcome, step, now)
         elif step is Step.DONE:
             self._try(walk, walk.hop, now)
@@ -421,7 +420,7 @@ class Walker:
     def _try_passed_over(self, walk: Walk, now: float) -> None:
         """A2: nothing else is left, so a target that asked for peace is used after all."""
         registrar_index, path_index, hop = walk.passed_over.pop(0)
-        walk.registrar_index, walk.path_index = registrar_index, path_index
+        walk.begin_at(registrar_index, path_index)
         self._try(walk, hop, now)
 
     def _is_last_chance(self, walk: Walk, now: float) -> bool:
