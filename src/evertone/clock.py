@@ -18,13 +18,17 @@ _COMPACT_EVERY = 64  # settings
 
 
 class TimerTable(Generic[K]):
-    """Deadlines by key, the earliest first; ties fire in the order in which they were set."""
+    """Deadlines by key, the earliest first; ties fire in the order in which they were set.
+
+    The heap may hold entries that were moved or cancelled, but never at its top: the earliest
+    deadline is asked for far more often than timers change.
+    """
 
     __slots__ = ("_at", "_heap", "_seq")
 
     def __init__(self) -> None:
         self._at: dict[K, tuple[float, int, K]] = {}
-        self._heap: list[tuple[float, int, K]] = []  # the same entries, and such as are void
+        self._heap: list[tuple[float, int, K]] = []
         self._seq = 0
 
     def __len__(self) -> int:
@@ -35,15 +39,21 @@ class TimerTable(Generic[K]):
 
     def set(self, key: K, at: float) -> None:
         """Set (or move) the timer ``key`` to fire at ``at`` seconds."""
+        heap = self._heap
         self._seq += 1
+        moved = self._at.get(key)
         entry = self._at[key] = (at, self._seq, key)
-        heappush(self._heap, entry)
-        if not self._seq % _COMPACT_EVERY and len(self._heap) > _COMPACT_EVERY + 4 * len(self._at):
+        heappush(heap, entry)
+        if moved is not None and heap[0] is moved:
+            self._trim()
+        if not self._seq % _COMPACT_EVERY and len(heap) > _COMPACT_EVERY + 4 * len(self._at):
             self._compact()
 
     def cancel(self, key: K) -> None:
         """Forget the timer ``key``; harmless if it is not set."""
-        self._at.pop(key, None)
+        entry = self._at.pop(key, None)
+        if entry is not None and self._heap[0] is entry:
+            self._trim()
 
     def deadline(self, key: K) -> float | None:
         """When ``key`` fires, or None if it is not set."""
@@ -52,25 +62,19 @@ class TimerTable(Generic[K]):
 
     def next_deadline(self) -> float | None:
         """When the earliest timer fires, or None if no timer is set."""
-        heap, current = self._heap, self._at
-        while heap:
-            entry = heap[0]
-            if current.get(entry[2]) is entry:
-                return entry[0]
-            heappop(heap)
-        return None
+        heap = self._heap
+        return heap[0][0] if heap else None
 
     def pop_due(self, now: float) -> Iterator[K]:
         """Yield the keys whose time has come, each removed before it is yielded.
 
         A timer set while iterating fires in the same pass if it is already due.
         """
-        while True:
-            at = self.next_deadline()
-            if at is None or at > now:
-                return
-            key = heappop(self._heap)[2]
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            key = heap[0][2]
             del self._at[key]
+            self._trim()
             yield key
 
     def items(self) -> list[tuple[K, float]]:
@@ -83,6 +87,13 @@ class TimerTable(Generic[K]):
         self._at.clear()
         self._heap.clear()
 
+    def _trim(self) -> None:
+        """Take from the top what is void."""
+        heap, current = self._heap, self._at
+        heappop(heap)
+        while heap and current.get(heap[0][2]) is not heap[0]:
+            heappop(heap)
+
     def _compact(self) -> None:
-        self._heap = list(self._at.values())
+        self._heap[:] = self._at.values()
         heapify(self._heap)

@@ -21,17 +21,17 @@ Place = tuple[str, int, Transport]
 
 @dataclass(slots=True)
 class Peer:
-    """One open flow. ``framer`` cuts a stream into messages; UDP has none."""
+    """One open flow. ``framer`` cuts a stream into messages; UDP has none. ``reliable``: the
+    transport resends by itself."""
 
     flow: int
     target: Target
     local: tuple[str, int]
     framer: StreamFramer | None
+    reliable: bool = field(init=False)
 
-    @property
-    def reliable(self) -> bool:
-        """True where the transport resends by itself."""
-        return self.framer is not None
+    def __post_init__(self) -> None:
+        self.reliable = self.framer is not None
 
     @property
     def place(self) -> Place:

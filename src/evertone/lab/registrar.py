@@ -63,17 +63,21 @@ class Registrar:
 
     def _bind(self, request: Request, aor: str, flow: int, now: float) -> Response | None:
         """Do what the Contacts ask for; a response only where that is refused."""
-        if request.contact_star:
+        contacts = request.contacts
+        if not contacts and request.contact_star:
             return self._remove_all(request, aor, now)
-        wanted = [(contact, self._asked_s(request, contact)) for contact in request.contacts]
-        if any(0 < seconds < self._min_expires_s for _, seconds in wanted):
-            brief = self._answer(request, 423, "Interval Too Brief")
-            brief.add("Min-Expires", self._min_expires_s)
-            return brief
         # all or nothing (§10.3 step 7): judge every contact before the first one is changed
-        bindings = [self._binding(request, aor, c, flow, now, s) for c, s in wanted]
-        if not all(self._is_newer(binding) for binding in bindings):
-            return self._answer(request, 400, "CSeq out of order")
+        bindings = []
+        for contact in contacts:
+            seconds = self._asked_s(request, contact)
+            if 0 < seconds < self._min_expires_s:
+                brief = self._answer(request, 423, "Interval Too Brief")
+                brief.add("Min-Expires", self._min_expires_s)
+                return brief
+            bindings.append(self._binding(request, aor, contact, flow, now, seconds))
+        for binding in bindings:
+            if not self._is_newer(binding):
+                return self._answer(request, 400, "CSeq out of order")
         for binding in bindings:
             if binding.expires_at <= now:
                 self._store.remove(aor, binding.key)
@@ -100,12 +104,13 @@ class Registrar:
     def _binding(
         self, request: Request, aor: str, contact: NameAddr, flow: int, now: float, seconds: int
     ) -> Binding:
+        given = dict(contact.params)
         return Binding(
             aor=aor,
             contact=contact.uri,
             text=_without_expires(contact),
-            instance=unquote(contact.param("+sip.instance") or ""),
-            reg_id=contact.param("reg-id") or "",
+            instance=unquote(given.get("+sip.instance") or ""),
+            reg_id=given.get("reg-id") or "",
             call_id=request.call_id,
             cseq=request.cseq.number,
             server=self._server,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import field
 
 from evertone.fixed import fixed
 from evertone.sip.values import Uri
@@ -20,9 +21,10 @@ Place = tuple[str, str, int | None]
 class Binding:
     """One contact of one user (RFC 3261 §10.3, RFC 5626 §4.2).
 
-    ``contact`` is its URI, ``text`` the Contact as it is given back, without ``expires``.
+    ``contact`` is its URI, ``text`` the Contact as it is given back, without ``expires``;
     ``server`` and ``flow`` are where it was registered; ``instance`` and ``reg_id`` may be
-    empty. Times are seconds on the world's clock.
+    empty. ``key`` is what makes a later registration replace it: instance and reg-id, else
+    the URI. Times are seconds on the world's clock.
     """
 
     aor: str
@@ -36,21 +38,15 @@ class Binding:
     flow: int
     registered_at: float
     expires_at: float
+    key: Key = field(init=False)
 
-    @property
-    def key(self) -> Key:
-        """What makes a later registration replace this one: instance and reg-id, else the URI."""
-        if self.instance and self.reg_id:
-            return (self.instance, self.reg_id)
-        return (str(self.contact), "")
-
-    @property
-    def place(self) -> Place:
-        """Where requests to it are addressed."""
-        return _place(self.contact)
+    def __post_init__(self) -> None:
+        named = self.instance and self.reg_id
+        self.key = (self.instance, self.reg_id) if named else (str(self.contact), "")  # type: ignore[misc]
 
 
 def _place(uri: Uri) -> Place:
+    """Where requests to a contact are addressed."""
     return (uri.user, uri.host.lower(), uri.port)
 
 
@@ -66,21 +62,27 @@ class RegistrationStore:
         bindings = self._users.get(aor)
         if not bindings:
             return []
-        for key in [k for k, b in bindings.items() if b.expires_at <= now]:
-            self.remove(aor, key)
+        live = list(bindings.values())
+        over = [binding for binding in live if binding.expires_at <= now]
+        if not over:
+            return live
+        for binding in over:
+            self.remove(aor, binding.key)
         return list(bindings.values())
 
     def put(self, binding: Binding, now: float) -> bool:
         """Add or replace; False if there are too many, of this user or of users."""
-        if binding.aor not in self._users and len(self._users) >= MAX_USERS:
+        bindings = self._users.get(binding.aor)
+        if bindings is None:
+            if len(self._users) >= MAX_USERS:
+                return False
+            bindings = self._users[binding.aor] = {}
+        if binding.key in bindings:
+            self.remove(binding.aor, binding.key)
+        elif len(self.live(binding.aor, now)) >= MAX_BINDINGS_PER_USER:
             return False
-        bindings = self._users.setdefault(binding.aor, {})
-        key = binding.key
-        if key not in bindings and len(self.live(binding.aor, now)) >= MAX_BINDINGS_PER_USER:
-            return False
-        self.remove(binding.aor, key)
-        bindings[key] = binding
-        self._places[binding.place] = binding
+        bindings[binding.key] = binding
+        self._places[_place(binding.contact)] = binding
         return True
 
     def find(self, aor: str, key: Key) -> Binding | None:
@@ -90,8 +92,10 @@ class RegistrationStore:
     def remove(self, aor: str, key: Key) -> None:
         """Forget one binding; harmless if there is none."""
         binding = self._users.get(aor, {}).pop(key, None)
-        if binding is not None and self._places.get(binding.place) is binding:
-            del self._places[binding.place]
+        if binding is not None:
+            place = _place(binding.contact)
+            if self._places.get(place) is binding:
+                del self._places[place]
 
     def by_contact(self, uri: Uri, now: float) -> Binding | None:
         """The latest binding whose contact has this URI's user, host and port."""

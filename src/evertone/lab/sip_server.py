@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
 
 from evertone.errors import LimitError, SipParseError
 from evertone.flows import (
@@ -215,7 +216,7 @@ class SipServer:
 
     def effects(self) -> list[Effect]:
         """Drain what the shell must carry out, in order."""
-        out = list(self._out)
+        out = self._out[:]
         self._out.clear()
         return out
 
@@ -264,39 +265,44 @@ class SipServer:
     def _work(self, now: float) -> None:
         while effects := self._layer.effects():
             for effect in effects:
-                if isinstance(effect, Out):
-                    self._out.append(effect)
-                elif isinstance(effect, GotRequest):
-                    self._request(effect.tid, effect.request, effect.flow, now)
-                elif isinstance(effect, Gone):
-                    self._proxy.gone(effect.tid)
-                    self._notifier.gone(effect.tid)
-                elif isinstance(effect, GotResponse):
-                    self._answered(effect.tid, effect.response, now)
-                elif isinstance(effect, GotAck):
-                    self._proxy.forward_ack(effect.request, effect.flow, now)
-                elif isinstance(effect, GotCancel):
-                    self._proxy.cancel(effect.tid, now)
-                elif isinstance(effect, TimeIsUp):
-                    self._layer.extend(effect.tid, now)
-                elif isinstance(effect, TimedOut):
-                    self._proxy.timed_out(effect.tid, now)
-                    self._notifier.timed_out(effect.tid)
+                told = _TOLD.get(type(effect))
+                if told is not None:
+                    told(self, effect, now)
 
-    def _answered(self, tid: int, response: Response, now: float) -> None:
-        if self._notifier.owns(tid):
-            self._notifier.answered(tid, response)
-            return
-        self._notifier.response_passed(response, now)
-        self._proxy.answered(tid, response, now)
+    def _sent(self, effect: Out, now: float) -> None:
+        self._out.append(effect)
 
-    def _request(self, tid: int, request: Request, flow: int, now: float) -> None:
+    def _got_request(self, effect: GotRequest, now: float) -> None:
         try:
-            self._dispatch(tid, request, flow, now)
+            self._dispatch(effect.tid, effect.request, effect.flow, now)
         except SipParseError as error:
             self.dropped += 1
             if error.status:
-                self._layer.respond(tid, self._answer(request, error.status), now)
+                self._layer.respond(effect.tid, self._answer(effect.request, error.status), now)
+
+    def _got_response(self, effect: GotResponse, now: float) -> None:
+        if self._notifier.owns(effect.tid):
+            self._notifier.answered(effect.tid, effect.response)
+            return
+        self._notifier.response_passed(effect.response, now)
+        self._proxy.answered(effect.tid, effect.response, now)
+
+    def _gone(self, effect: Gone, now: float) -> None:
+        self._proxy.gone(effect.tid)
+        self._notifier.gone(effect.tid)
+
+    def _got_ack(self, effect: GotAck, now: float) -> None:
+        self._proxy.forward_ack(effect.request, effect.flow, now)
+
+    def _got_cancel(self, effect: GotCancel, now: float) -> None:
+        self._proxy.cancel(effect.tid, now)
+
+    def _time_is_up(self, effect: TimeIsUp, now: float) -> None:
+        self._layer.extend(effect.tid, now)
+
+    def _timed_out(self, effect: TimedOut, now: float) -> None:
+        self._proxy.timed_out(effect.tid, now)
+        self._notifier.timed_out(effect.tid)
 
     def _dispatch(self, tid: int, request: Request, flow: int, now: float) -> None:
         if self._status:
@@ -335,3 +341,16 @@ class SipServer:
 
     def _answer(self, request: Request, status: int) -> Response:
         return response_to(request, status, to_tag=new_tag(self._rng))
+
+
+# What the transactions tell; a stray message or a missing ACK is nothing to a server.
+_TOLD: dict[type, Callable[[SipServer, Any, float], None]] = {
+    Out: SipServer._sent,
+    GotRequest: SipServer._got_request,
+    GotResponse: SipServer._got_response,
+    Gone: SipServer._gone,
+    GotAck: SipServer._got_ack,
+    GotCancel: SipServer._got_cancel,
+    TimeIsUp: SipServer._time_is_up,
+    TimedOut: SipServer._timed_out,
+}

@@ -40,9 +40,20 @@ class Waiter(Protocol):
 
 
 class Flow:
-    """One way to one peer. ``id`` is the shell's number, 0 while it is being opened."""
+    """One way to one peer. ``id`` is the shell's number, 0 while it is being opened;
+    ``reliable`` is True for TCP and TLS."""
 
-    __slots__ = ("framer", "holders", "id", "incoming", "local", "target", "touched", "waiting")
+    __slots__ = (
+        "framer",
+        "holders",
+        "id",
+        "incoming",
+        "local",
+        "reliable",
+        "target",
+        "touched",
+        "waiting",
+    )
 
     def __init__(self, target: Target, incoming: bool, now: float) -> None:
         self.id = 0
@@ -52,13 +63,8 @@ class Flow:
         self.touched = now
         self.holders: set[Holder] = set()
         self.waiting: dict[Holder, Waiter] = {}
-        stream = target.transport.reliable
-        self.framer = StreamFramer(MAX_MESSAGE, pings=incoming) if stream else None
-
-    @property
-    def reliable(self) -> bool:
-        """True for TCP and TLS."""
-        return self.framer is not None
+        self.reliable = target.transport.reliable
+        self.framer = StreamFramer(MAX_MESSAGE, pings=incoming) if self.reliable else None
 
     @property
     def carries_binding(self) -> bool:

@@ -24,7 +24,7 @@ _MAX_ROUNDS: Final = 64
 _MAX_ANSWERS: Final = 2  # A3: challenges answered per target, realm and request
 _UNUSED_NONCE_S: Final = 86400.0  # no server takes it after that long: spare the round trip
 
-_CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization"})
+_CREDENTIALS: Final = ("Authorization", "Proxy-Authorization")
 _ANSWER_HEADERS: Final = {
     401: ("WWW-Authenticate", "Authorization"),
     407: ("Proxy-Authenticate", "Proxy-Authorization"),
@@ -39,6 +39,7 @@ class _Protection:
     header: str
     cnonce: str
     secret: str = field(repr=False)
+    parts: tuple[str, str, str]  # what stays the same of the header's value
     count: int = 0
     used_at: float = 0.0
 
@@ -69,8 +70,8 @@ class Credentials:
 
         The request keeps its CSeq; ``target`` is any name of the place it goes to.
         """
-        if request.has_any(_CREDENTIALS):
-            for header in _CREDENTIALS:
+        for header in _CREDENTIALS:
+            if header in request:
                 request.remove(header)
         known = self._targets.get(target)
         if known is None:
@@ -96,9 +97,7 @@ class Credentials:
             count=count,
             qop=challenge.qop,
         )
-        return digest.format_credentials(
-            challenge, self.username, request.uri, proof, protection.cnonce, count
-        )
+        return digest.format_credentials(protection.parts, request.uri, proof, count)
 
     def challenged(self, request: Request, response: Response, target: Hashable) -> bool:
         """Learn from a 401 or 407; True: send the request again, with CSeq + 1, authorized.
@@ -152,7 +151,8 @@ class Credentials:
         secret = digest.session_ha1(
             challenge.algorithm, self._secret(challenge), challenge.nonce, cnonce
         )
-        known[challenge.realm] = _Protection(challenge, header, cnonce, secret)
+        parts = digest.credential_parts(challenge, self.username, cnonce)
+        known[challenge.realm] = _Protection(challenge, header, cnonce, secret, parts)
 
     def _secret(self, challenge: Challenge) -> str:
         algorithm = challenge.algorithm
@@ -226,6 +226,7 @@ class DigestServer:
         "_password",
         "_proxy",
         "_rng",
+        "_secrets",
         "realm",
     )
 
@@ -248,6 +249,7 @@ class DigestServer:
         self._proxy = proxy
         self._limit = limit
         self._issued: dict[str, _Issued] = {}  # oldest first
+        self._secrets: dict[tuple[str, str, str], str] = {}  # what proofs begin with (HA1)
 
     def verify(self, request: Request, now: float) -> Verified:
         """Judge the request's credentials for our realm.
@@ -284,7 +286,7 @@ class DigestServer:
         if given.get("algorithm", "MD5").lower() != algorithm or password is None:
             return False
         row = ALGORITHMS[algorithm]
-        secret = digest.ha1(row, username, self.realm, password)
+        secret = self._secret(row, username, password)
         nonce, cnonce = given["nonce"], given.get("cnonce", "")
         expected = digest.response_of(
             row,
@@ -297,6 +299,16 @@ class DigestServer:
             qop=given.get("qop", ""),
         )
         return digest.equal(expected, given.get("response", ""))
+
+    def _secret(self, algorithm: digest.Algorithm, username: str, password: str) -> str:
+        key = (algorithm.name, username, password)
+        secret = self._secrets.get(key)
+        if secret is None:
+            if len(self._secrets) >= self._limit:
+                self._secrets.clear()
+            secret = digest.ha1(algorithm, username, self.realm, password)
+            self._secrets[key] = secret
+        return secret
 
     def challenge(self, request: Request, verdict: Verdict, now: float) -> Response:
         """The 401 (407 for a proxy) to ``request``: a fresh nonce for each algorithm, in the order

@@ -103,9 +103,9 @@ _CLASS_REASONS: Final = {
     6: "Global Failure",
 }
 
-_ECHOED: Final = frozenset({"via", "from", "to", "call-id", "cseq"})
-_ECHOED_TRYING: Final = _ECHOED | {"timestamp"}
-_ECHOED_FORMING: Final = _ECHOED | {"record-route"}
+_ECHOED: Final[tuple[str, ...]] = ("Via", "From", "To", "Call-ID", "CSeq")
+_ECHOED_TRYING: Final[tuple[str, ...]] = (*_ECHOED, "Timestamp")
+_ECHOED_FORMING: Final[tuple[str, ...]] = ("Via", "Record-Route", "From", "To", "Call-ID", "CSeq")
 _DIALOG_FORMING: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 _NOT_AGAIN: Final = frozenset({"via", "authorization", "proxy-authorization"})
 
@@ -140,7 +140,7 @@ def stamp_via(request: Request, transport: str, host: str, port: int, branch: st
     shown = f"[{host}]" if ":" in host else host
     # rport is asked for on every transport: a proxy behind a NAT may be on any of them
     params = (("rport", None), ("branch", branch))
-    request.prepend("Via", Via(transport, shown, port, params))
+    request.put_via(Via(transport, shown, port, params))
 
 
 def note_source(request: Request, source: tuple[str, int]) -> None:
@@ -153,8 +153,7 @@ def note_source(request: Request, source: tuple[str, int]) -> None:
     via = request.via
     if via.wants_rport:
         params = replace_param(via.params, "rport", str(port))
-        params = replace_param(params, "received", address)
-        via = Via(via.transport, via.host, via.port, params, via.protocol)
+        via = via._replace(params=replace_param(params, "received", address))
     elif via.host.strip("[]").lower() != address.lower():
         via = via.with_param("received", address)
     else:
@@ -176,13 +175,9 @@ def response_to(request: Request, status: int, reason: str = "", *, to_tag: str 
         echoed = _ECHOED_TRYING
     elif status < 300 and request.method in _DIALOG_FORMING:
         echoed = _ECHOED_FORMING
-    tag = to_tag if status > 100 and to_tag and not _has_to_tag(request) else ""
-    headers = []
-    for header in request.headers:
-        key = KEYS.get(header[0]) or header_key(header[0])
-        if key in echoed:
-            tagged = tag and key == "to"
-            headers.append((header[0], f"{header[1]};tag={tag}") if tagged else header)
+    headers = request.lines_of(echoed)
+    if status > 100 and to_tag and not _has_to_tag(request):
+        headers = [(n, f"{v};tag={to_tag}" if n == "To" else v) for n, v in headers]
     return Response(status, reason or reason_of(status), headers)
 
 

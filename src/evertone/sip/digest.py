@@ -16,6 +16,7 @@ from evertone.sip.grammar import quote, unquote
 __all__ = [
     "ALGORITHMS",
     "Challenge",
+    "credential_parts",
     "equal",
     "format_credentials",
     "ha1",
@@ -73,6 +74,12 @@ def session_ha1(algorithm: Algorithm, secret: str, nonce: str, cnonce: str) -> s
     return algorithm.hash(f"{secret}:{nonce}:{cnonce}") if algorithm.session else secret
 
 
+@lru_cache(maxsize=1024)
+def _ha2(algorithm: Algorithm, method: str, uri: str) -> str:
+    """The hash of what is asked: of a registrar always the same."""
+    return algorithm.hash(f"{method}:{uri}")
+
+
 def response_of(
     algorithm: Algorithm,
     secret: str,
@@ -85,7 +92,7 @@ def response_of(
     qop: str = "",
 ) -> str:
     """The proof. ``secret`` comes from :func:`session_ha1`; without ``qop`` as RFC 2069."""
-    ha2 = algorithm.hash(f"{method}:{uri}")
+    ha2 = _ha2(algorithm, method, uri)
     if not qop:
         return algorithm.hash(f"{secret}:{nonce}:{ha2}")
     return algorithm.hash(f"{secret}:{nonce}:{count}:{cnonce}:{qop}:{ha2}")
@@ -192,19 +199,27 @@ def parse_credentials(value: str) -> dict[str, str] | None:
     return found[0][1]
 
 
-def format_credentials(
-    challenge: Challenge, username: str, uri: str, proof: str, cnonce: str, count: str
-) -> str:
-    """An Authorization header's value (RFC 7616 §3.4; RFC 3261 §22.4 for the quotes)."""
-    text = (
+def credential_parts(challenge: Challenge, username: str, cnonce: str) -> tuple[str, str, str]:
+    """What all Authorization headers that answer a challenge have in common: before the URI,
+    after the proof, and after the count (RFC 7616 §3.4; RFC 3261 §22.4 for the quotes)."""
+    head = (
         f"Digest username={quote(username)}, realm={quote(challenge.realm)}, "
-        f'nonce={quote(challenge.nonce)}, uri="{uri}", response="{proof}", '
-        f"algorithm={challenge.algorithm.name}"
+        f"nonce={quote(challenge.nonce)}, uri="
     )
+    middle = f", algorithm={challenge.algorithm.name}"
     if challenge.opaque is not None:
-        text += f", opaque={quote(challenge.opaque)}"
+        middle += f", opaque={quote(challenge.opaque)}"
     if challenge.qop:
-        text += f', qop={challenge.qop}, nc={count}, cnonce="{cnonce}"'
-    elif challenge.algorithm.session:
-        text += f', cnonce="{cnonce}"'
-    return text
+        return head, f"{middle}, qop={challenge.qop}, nc=", f', cnonce="{cnonce}"'
+    if challenge.algorithm.session:
+        middle += f', cnonce="{cnonce}"'
+    return head, middle, ""
+
+
+def format_credentials(parts: tuple[str, str, str], uri: str, proof: str, count: str) -> str:
+    """An Authorization header's value. ``parts`` come from :func:`credential_parts`; without
+    qop nothing is counted."""
+    head, middle, tail = parts
+    if tail:
+        return f'{head}"{uri}", response="{proof}"{middle}{count}{tail}'
+    return f'{head}"{uri}", response="{proof}"{middle}'

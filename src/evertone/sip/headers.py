@@ -6,7 +6,7 @@ forgotten when it changes (RFC 3261 §7.3, §20).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from evertone.errors import SipParseError, UsageError
@@ -29,6 +29,8 @@ from evertone.sip.values import (
 )
 
 __all__ = ["Header", "Index", "Message", "enter"]
+
+_COLON = ": "
 
 Header: TypeAlias = tuple[str, str]
 Index: TypeAlias = dict[str, str | list[str]]
@@ -76,13 +78,21 @@ class Message:
         """
         return list(self._elements(header_key(name)))
 
+    def lines_of(self, names: Iterable[str]) -> list[Header]:
+        """The lines of these headers, name by name, under the names that are given."""
+        index = self._index if self._index is not None else self._indexed()
+        lines: list[Header] = []
+        for name in names:
+            value = index.get(KEYS[name])
+            if isinstance(value, str):
+                lines.append((name, value))
+            elif value is not None:
+                lines += [(name, each) for each in value]
+        return lines
+
     def __contains__(self, name: str) -> bool:
         key = KEYS.get(name) or header_key(name)
-        return key in self._index if self._index is not None else self._place(key) >= 0
-
-    def has_any(self, keys: Set[str]) -> bool:
-        """True if a header of one of these keys (full names in lower case) is there."""
-        return not keys.isdisjoint(self._indexed())
+        return key in (self._index if self._index is not None else self._indexed())
 
     def count(self, name: str) -> int:
         """How many header lines of this name there are."""
@@ -94,7 +104,8 @@ class Message:
         """Append a header."""
         text = str(value)
         self.headers.append((name, text))
-        self._changed(KEYS.get(name) or header_key(name), None, text)
+        if self._index is not None or self._cache:
+            self._changed(KEYS.get(name) or header_key(name), None, text)
 
     def prepend(self, name: str, value: object) -> None:
         """Insert a header before the first of its name, or before all others."""
@@ -104,6 +115,14 @@ class Message:
         self.headers.insert(0 if is_first else max(self._place(key), 0), (name, text))
         self._changed(key, None, text)
         self._keep(value)
+
+    def put_via(self, via: Via) -> None:
+        """Put our own Via on top (RFC 3261 §8.1.1.7, §16.6)."""
+        text = str(via)
+        self.headers.insert(0, ("Via", text))
+        if self._index is not None or self._cache:
+            self._changed("via", None, text)
+        self._cache["via"] = via
 
     def set(self, name: str, value: object) -> None:
         """Replace all headers of this name by one, at the place of the first, else at the end."""
@@ -144,7 +163,7 @@ class Message:
                 self.prepend(name, by[0])
             return
         spelled, old = self.headers[place]
-        new = ", ".join([*by, *split_list(old)[1:]])
+        new = ", ".join([*by, *split_list(old)[1:]] if "," in old else by)
         if new:
             self.headers[place] = (spelled, new)
             self._changed(key, old, new)
@@ -303,26 +322,27 @@ class Message:
         if stated and self._indexed().get("content-length") != length:
             self.set("Content-Length", length)
         tail = "" if stated else f"Content-Length: {length}\r\n"
-        lines = [self.start_line(), *[f"{name}: {value}" for name, value in self.headers]]
-        joined = "".join(lines)
-        if "\r" in joined or "\n" in joined:
+        lines = [self.start_line(), *map(_COLON.join, self.headers)]
+        text = "\r\n".join(lines)
+        breaks = len(lines) - 1
+        if text.count("\r") != breaks or text.count("\n") != breaks:
             raise UsageError("a line break inside a header")
-        text = "\r\n".join(lines) + f"\r\n{tail}\r\n"
-        return text.encode("utf-8", "surrogateescape") + self.body
+        return f"{text}\r\n{tail}\r\n".encode("utf-8", "surrogateescape") + self.body
 
     # --- within -----------------------------------------------------------------------------
 
     def _indexed(self) -> Index:
         index = self._index
         if index is None:
-            index = {}
+            try:
+                index = {KEYS[name]: value for name, value in self.headers}
+            except KeyError:  # an unusual name
+                index = {}
+            if len(index) != len(self.headers):  # or one that stands twice
+                index = {}
+                for name, value in self.headers:
+                    enter(index, KEYS.get(name) or header_key(name), value)
             self._index = index
-            for name, value in self.headers:
-                key = KEYS.get(name) or header_key(name)
-                if key in index:
-                    enter(index, key, value)
-                else:
-                    index[key] = value
         return index
 
     def _values(self, key: str) -> list[str]:

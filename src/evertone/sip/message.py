@@ -157,13 +157,28 @@ def _headers(text: str) -> tuple[list[Header], Index]:
         raise SipParseError("a bare CR or LF in a header")
     headers: list[Header] = []
     index: Index = {}
+    try:
+        for line in lines:
+            name, _, value = line.partition(": ")
+            value = value.strip(" \t")
+            headers.append((name, value))
+            index[KEYS[name]] = value
+    except KeyError:
+        return _any_headers(lines)
+    # where a header stands twice, the closer look
+    return (headers, index) if len(index) == len(lines) else _any_headers(lines)
+
+
+def _any_headers(lines: list[str]) -> tuple[list[Header], Index]:
+    headers: list[Header] = []
+    index: Index = {}
     key_of = KEYS.get
     for line in lines:
         name, _, value = line.partition(": ")
         key = key_of(name)
         if key is None:
             if line[:1] in _BLANKS:
-                return _headers(_unfolded(text))
+                return _headers(_unfolded("\r\n".join(lines)))
             name, key, value = _unusual_line(line)
         value = value.strip(" \t")
         headers.append((name, value))
