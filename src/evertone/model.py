@@ -32,13 +32,13 @@ class Transport(enum.Enum):
 
     __hash__ = object.__hash__  # members are single: targets are looked up all the time
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, text: str) -> None:
         # what is asked of every message is an attribute: an enumeration's `value` is computed
-        self.token = token
+        self.text = text
         """The token of Via headers."""
-        self.reliable = token != "UDP"
+        self.reliable = text != "UDP"
         """True where the transport resends by itself (S4: no resends of ours)."""
-        self.default_port = 5061 if token == "TLS" else 5060
+        self.default_port = 5061 if text == "TLS" else 5060
         """5060, for TLS 5061 (RFC 3261 §19.1.2, D8)."""
 
 
@@ -55,7 +55,7 @@ class Target(NamedTuple):
 
     def __str__(self) -> str:
         host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{self.transport.token} {host}:{self.port}"
+        return f"{self.transport.text} {host}:{self.port}"
 
 
 class Group(enum.Enum):

@@ -66,12 +66,12 @@ def test_what_came_along_ranks_below_what_was_asked_for() -> None:
     srv = Answer(srv.question, srv.kind, ttl_s=50.0, extra=(along,))
     cache = Cache(0.0)
     cache.put(answer(), 0.0)
-    cache.put(srv, 10.0, with_extra=True)
-    entry = cache.fresh(A, 20.0, with_extra=True)
+    cache.put(srv, 10.0)
+    entry = cache.fresh(A, 20.0)
     assert entry is not None
     assert entry.answer.records == (Address("192.0.2.1"),)
-    cache.put(srv, 101.0, with_extra=True)
-    entry = cache.fresh(A, 102.0, with_extra=True)
+    cache.put(srv, 101.0)
+    entry = cache.fresh(A, 102.0)
     assert entry is not None
     assert entry.extra
     assert cache.fresh(A, 102.0, with_extra=False) is None

@@ -32,8 +32,11 @@ class Asked:
         nameservers: tuple[Nameserver, ...] = (NS1, NS2),
         patience: Patience = PATIENT,
         seed: int = 7,
+        *,
+        wants_extra: bool = False,
     ) -> None:
         self.query = Query(question, nameservers, random.Random(seed), 0.0, patience)
+        self.query.wants_extra = wants_extra
         self.sends: list[DnsSend] = []
         self.answer: Answer | None = None
         self.take()
@@ -360,8 +363,18 @@ def test_a_chain_without_end_is_bounded() -> None:
 
 
 @pytest.mark.rule("D12")
+def test_the_additional_section_is_read_by_who_wants_it_only() -> None:
+    for wants_extra in (False, True):
+        asked = Asked(SRV, wants_extra=wants_extra)
+        srv = "_sip._udp.sip.example. 300 IN SRV 1 2 5060 one.example."
+        asked.receive(reply(asked.last.data, srv, additional=("one.example. 200 IN A 192.0.2.1",)))
+        assert asked.answer is not None
+        assert bool(asked.answer.extra) is wants_extra
+
+
+@pytest.mark.rule("D12")
 def test_of_the_additional_section_only_what_the_answer_points_to() -> None:
-    asked = Asked(SRV)
+    asked = Asked(SRV, wants_extra=True)
     asked.receive(
         reply(
             asked.last.data,
@@ -384,7 +397,7 @@ def test_of_the_additional_section_only_what_the_answer_points_to() -> None:
 
 @pytest.mark.rule("D12")
 def test_a_naptr_points_to_srv_records_and_these_to_addresses() -> None:
-    asked = Asked(Question.of("sip.example", RrType.NAPTR))
+    asked = Asked(Question.of("sip.example", RrType.NAPTR), wants_extra=True)
     asked.receive(
         reply(
             asked.last.data,

@@ -28,11 +28,11 @@ def _found(kind: str, static: bool, stale: bool, pri: int, cache: int) -> HopSou
     sources = Sources(DnsSettings(static_a=records), has_nameservers=True)
     asked: Where = where(static_cache_pri=pri, dns_cache_type=cache)
     if stale:
-        sources.put(KINDS["records"], 0.0, with_extra=False)
+        sources.put(KINDS["records"], 0.0)
     now = 200.0
     if not (pri and static):
         assert sources.find(A, asked, now) is None  # the name servers must be asked
-    entry = sources.put(KINDS[kind], now, with_extra=False)
+    entry = sources.put(KINDS[kind], now)
     found = sources.find(A, asked, now, entry)
     assert found is not None
     assert bool(found.records) is not found.text.startswith(("no such", "SERVFAIL"))
@@ -65,15 +65,15 @@ def test_known_asks_nobody_and_takes_static_first() -> None:
     other = Question.of("other.example", RrType.A)
     assert sources.known(A, 0.0).source is HopSource.STATIC
     assert sources.known(other, 0.0).records == ()
-    sources.put(Answer(other, AnswerKind.RECORDS, (DNS,), 10.0), 0.0, with_extra=False)
+    sources.put(Answer(other, AnswerKind.RECORDS, (DNS,), 10.0), 0.0)
     assert sources.known(other, 20.0).records == (DNS,)
 
 
 @pytest.mark.rule("D14")
 def test_a_stale_answer_serves_30_s_before_dns_is_asked_again() -> None:
     sources = Sources(DnsSettings(), has_nameservers=True)
-    sources.put(KINDS["records"], 0.0, with_extra=False)
-    entry = sources.put(KINDS["failed"], 200.0, with_extra=False)
+    sources.put(KINDS["records"], 0.0)
+    entry = sources.put(KINDS["failed"], 200.0)
     found = sources.find(A, where(), 210.0)
     assert found is not None
     assert found.valid_until == 240.0  # RFC 8767 §4

@@ -34,15 +34,15 @@ class Cache:
         self._entries: dict[Question, CacheEntry] = {}
         self._failures: dict[Question, CacheEntry] = {}
 
-    def put(self, answer: Answer, now: float, *, with_extra: bool = False) -> CacheEntry:
-        """Keep an answer; with ``with_extra`` what came beside it too (dns_cache_type 2)."""
+    def put(self, answer: Answer, now: float) -> CacheEntry:
+        """Keep an answer, and what came beside it as far as that was wanted (dns_cache_type 2)."""
         entry = CacheEntry(answer, now + _kept_s(answer))
         if answer.kind is AnswerKind.FAILED:
             self._store(self._failures, entry, now)
             return entry
         self._failures.pop(answer.question, None)
         self._store(self._entries, entry, now)
-        for extra in answer.extra if with_extra else ():
+        for extra in answer.extra:
             # RFC 2181 §5.4.1: what was asked for ranks above what came along
             if self._fresh(self._entries, extra.question, now) is None:
                 self._store(self._entries, CacheEntry(extra, now + _kept_s(extra), True), now)

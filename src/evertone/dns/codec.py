@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import ipaddress
 import struct
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 import dns.exception
 import dns.flags
@@ -76,8 +76,7 @@ class ResourceRecord:
     data: Data
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A decoded DNS message; records of types and classes that we don't ask for are left out.
 
     A truncated message (TC) bears no records: they are not to be used (RFC 2181 §9).
@@ -122,7 +121,7 @@ def decode(data: bytes) -> Message:
     if not 2 <= len(data) <= _REMEMBERED_BYTES:
         return _decode(data)
     # answers repeat but for their id
-    return replace(_decode_body(data[2:]), id=int.from_bytes(data[:2], "big"))
+    return _decode_body(data[2:])._replace(id=int.from_bytes(data[:2], "big"))
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)

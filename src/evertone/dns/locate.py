@@ -9,7 +9,8 @@ from __future__ import annotations
 import enum
 import ipaddress
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from evertone.config.settings import LineSettings
@@ -139,6 +140,7 @@ Hops: TypeAlias = list[Hop]
 Steps: TypeAlias = Generator[tuple[Question, ...], tuple[Found, ...], Hops]
 
 
+@lru_cache(maxsize=1024)
 def _literal(address: str) -> str | None:
     try:
         return str(ipaddress.ip_address(address.strip().removeprefix("[").removesuffix("]")))
@@ -196,8 +198,9 @@ class Walk:
             first_of.setdefault(hop.target, hop)
         kept = list(first_of.values())[:_MAX_HOPS]
         # D11: the shortest TTL behind the list, what was found missing included
+        until = self._valid_until
         return [
-            replace(hop, index=index, valid_until=self._valid_until)
+            Hop(hop.group, index, hop.target, until, hop.ttl_s, hop.why, hop.source)
             for index, hop in enumerate(kept)
         ]
 

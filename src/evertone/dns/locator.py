@@ -268,6 +268,7 @@ class Locator:
             refused = self._ask(question, now)
             if refused is None:
                 self._waiting[question].append(number)
+                self._queries[question].wants_extra |= task.where.dns_cache_type == 2
                 return
             # no domain name, or too much at once: an answer, but not one to be remembered
             found = self._sources.find(question, task.where, now, CacheEntry(refused, now))
@@ -369,8 +370,7 @@ class Locator:
         del self._queries[question]
         # a walk may have ended while it waited
         waiting = [n for n in self._waiting.pop(question) if n in self._tasks]
-        with_extra = any(self._tasks[n].where.dns_cache_type == 2 for n in waiting)
-        entry = self._sources.put(answer, now, with_extra=with_extra)
+        entry = self._sources.put(answer, now)
         self._standing.clear()
         for number in waiting:
             task = self._tasks[number]

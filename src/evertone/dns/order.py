@@ -7,6 +7,7 @@ import ipaddress
 import math
 import random
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from evertone.dns.records import Address, Naptr, Srv
 
@@ -80,6 +81,7 @@ def naptr_order(records: Sequence[Naptr]) -> list[Naptr]:
     return sorted(records, key=lambda naptr: (naptr.order, naptr.preference))
 
 
+@lru_cache(maxsize=1024)
 def _precedence(ip: str) -> int:
     address = ipaddress.ip_address(ip)
     if isinstance(address, ipaddress.IPv4Address):

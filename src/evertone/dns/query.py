@@ -77,6 +77,8 @@ class Query:
         patience: Patience = Patience(),
     ) -> None:
         self.question = question
+        self.wants_extra = False
+        """True where the additional section is wanted too (D12)."""
         self.ignored = 0
         self.odd = ""
         """Why the last message was ignored."""
@@ -221,7 +223,7 @@ class Query:
     def _end_with(self, found: list[ResourceRecord], message: Message) -> None:
         records = tuple(_record(rr) for rr in found[:_MAX_RECORDS])
         ttl_s = min(self._ttl_s, *(rr.ttl_s for rr in found))
-        extra = _extra(records, message.additional)
+        extra = _extra(records, message.additional) if self.wants_extra else ()
         self._end(Answer(self.question, AnswerKind.RECORDS, records, ttl_s, extra=extra))
 
     def _negative(self, message: Message) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from evertone.model import HopSource
 
@@ -38,8 +38,7 @@ def canonical(name: str) -> str:
     return name.strip().rstrip(".").lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What is asked. Make it with :meth:`of`, so that equal questions are equal."""
 
     name: str

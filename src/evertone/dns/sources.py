@@ -83,9 +83,9 @@ class Sources:
             return Found((), 0.0, now, text="not asked")
         return _found(entry.answer, entry.expires_at)
 
-    def put(self, answer: Answer, now: float, *, with_extra: bool) -> CacheEntry:
+    def put(self, answer: Answer, now: float) -> CacheEntry:
         """Keep what the name servers said; stale copies are wanted even where the cache isn't."""
-        return self.cache.put(answer, now, with_extra=with_extra)
+        return self.cache.put(answer, now)
 
     def _fresh(self, question: Question, where: Where, now: float) -> CacheEntry | None:
         if where.dns_cache_type == 0:

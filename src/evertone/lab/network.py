@@ -122,7 +122,7 @@ class Network:
             return
         clock, target = self._clock, flow.target
         if clock.notes_packets:
-            clock.note(Packet(clock.now, target.transport.token, flow.local, flow.peer, data))
+            clock.note(Packet(clock.now, target.transport.text, flow.local, flow.peer, data))
         if target.transport is not Transport.UDP:
             self._send_piece(flow, data)
             return
@@ -236,7 +236,7 @@ class Network:
 
     def _note(self, transport: Transport, source: Endpoint, target: Target, note: str) -> None:
         to = (target.address, target.port)
-        self._clock.note(Packet(self._clock.now, transport.token, source, to, b"", note))
+        self._clock.note(Packet(self._clock.now, transport.text, source, to, b"", note))
 
     def _syn(
         self, host: Host, target: Target, local: Endpoint, end: float, resend_s: float

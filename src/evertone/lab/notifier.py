@@ -150,7 +150,7 @@ class Notifier:
         host = f"[{end.address}]" if ":" in end.address else end.address
         params: tuple[tuple[str, str | None], ...] = ()
         if end.transport.reliable:
-            params = (("transport", end.transport.token.lower()),)
+            params = (("transport", end.transport.text.lower()),)
         return NameAddr(Uri("sip", "", host, end.port, params))
 
     # --- NOTIFY ---------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ class Notifier:
         request.body = document(self, held)
         end = self._end_of(peer)
         branch = new_branch(self._rng)
-        stamp_via(request, end.transport.token, end.address, end.port, branch)
+        stamp_via(request, end.transport.text, end.address, end.port, branch)
         try:
             tid = self._layer.send_request(
                 request, peer.flow, peer.reliable, _RESENDS, self._timers.timeout_s, now

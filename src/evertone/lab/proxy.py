@@ -187,7 +187,7 @@ class Proxy:
         end = self.end_of(peer)
         host = f"[{end.address}]" if ":" in end.address else end.address
         branch = new_branch(self._rng)
-        return Via(end.transport.token, host, end.port, (("branch", branch), ("rport", None)))
+        return Via(end.transport.text, host, end.port, (("branch", branch), ("rport", None)))
 
     def end_of(self, peer: Peer) -> Target:
         """Our listening endpoint on the side of ``peer``."""
@@ -205,7 +205,7 @@ class Proxy:
         host = f"[{end.address}]" if ":" in end.address else end.address
         params: tuple[tuple[str, str | None], ...] = (("lr", None),)
         if end.transport is not Transport.UDP:
-            params = (("transport", end.transport.token.lower()), *params)
+            params = (("transport", end.transport.text.lower()), *params)
         return str(NameAddr(Uri("sip", "", host, end.port, params)))
 
     def forward_ack(self, request: Request, flow: int, now: float) -> None:

@@ -229,7 +229,7 @@ class Shroud:
         self, now: float, target: Target, source: Endpoint, to: Endpoint, data: bytes
     ) -> None:
         if self._record.keeps_packets:
-            self._record.packet(Packet(now, target.transport.token, source, to, data))
+            self._record.packet(Packet(now, target.transport.text, source, to, data))
 
     def _note_dns(self, event: DnsReceived, now: float) -> None:
         if self._record.keeps_packets:

@@ -216,7 +216,7 @@ def _ladder(rehearsal: Rehearsal, folds: list[Fold[Entry]]) -> dict[str, str]:
 
 def _host(report: HostReport) -> str:
     host = report.host
-    ways = ", ".join(f"{t.transport.token} {t.port}" for t in host.listen) or "UDP and TCP 53"
+    ways = ", ".join(f"{t.transport.text} {t.port}" for t in host.listen) or "UDP and TCP 53"
     cells = (host.name, host.address, _ROLES[host.role], ways)
     row = "".join(tag("td", text=printable(cell)) for cell in cells)
     return tag("tr", row + tag("td", text=f"{report.packets:,}", class_="num"))

@@ -71,7 +71,7 @@ class _Ack:
     def _transmit(self, flow: Flow) -> None:
         host, port = flow.local
         branch = new_branch(self._services.rng)
-        stamp_via(self._request, flow.target.transport.token, host, port, branch)
+        stamp_via(self._request, flow.target.transport.text, host, port, branch)
         self._services.out.append(Transmit(flow.id, self._request.to_bytes()))
 
 

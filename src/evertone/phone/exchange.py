@@ -367,7 +367,7 @@ class Exchanges:
         if exchange.credentials is not None and (exchange.preemptive or exchange.round):
             exchange.credentials.authorize(request, _asker(exchange), now)
         host, port = flow.local
-        stamp_via(request, target.transport.token, host, port, new_branch(self._rng))
+        stamp_via(request, target.transport.text, host, port, new_branch(self._rng))
         spent = now - exchange.began if exchange.round == 0 else 0.0
         whole = self._sip_timers.timeout_s if exchange.extended else exchange.give_up_s
         wait = max(whole - spent, _MIN_WAIT_S)

@@ -67,7 +67,7 @@ class Identity:
         transport = flow.target.transport
         params: Params = ((LINE_PARAM, self._tokens[server]),)
         if transport is not Transport.UDP:
-            params = (("transport", transport.token.lower()), *params)
+            params = (("transport", transport.text.lower()), *params)
         uri = Uri("sip", self.user, _host(address), port, params)
         if not binding:
             return NameAddr(uri)

@@ -72,5 +72,5 @@ def _route(target: Target) -> NameAddr:
     host = f"[{target.address}]" if ":" in target.address else target.address
     params: tuple[tuple[str, str | None], ...] = (("lr", None),)
     if target.transport is not Transport.UDP:
-        params = (("transport", target.transport.token.lower()), *params)
+        params = (("transport", target.transport.text.lower()), *params)
     return NameAddr(Uri("sip", host=host, port=target.port, params=params))

@@ -124,7 +124,7 @@ def _text(wanted: _List, answer: Answer) -> list[str]:
 def _hop_json(hop: Hop) -> dict[str, object]:
     return {
         "index": hop.index,
-        "transport": hop.target.transport.token,
+        "transport": hop.target.transport.text,
         "address": hop.target.address,
         "port": hop.target.port,
         "tls_name": hop.target.tls_name,

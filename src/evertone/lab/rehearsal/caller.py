@@ -135,7 +135,7 @@ class Caller:
             cseq=1,
             contact=NameAddr(me),
         )
-        stamp_via(invite, target.transport.token, address, port, new_branch(self._rng))
+        stamp_via(invite, target.transport.text, address, port, new_branch(self._rng))
         with_sdp(invite, sdp.offer(address, _RTP_PORT).to_bytes())
         tid = self._layer.send_request(invite, flow, False, _RESENDS, GIVE_UP_S, now)
         self._calls[tid] = call
