@@ -67,11 +67,11 @@ def test_what_came_along_ranks_below_what_was_asked_for() -> None:
     cache = Cache(0.0)
     cache.put(answer(), 0.0)
     cache.put(srv, 10.0)
-    entry = cache.fresh(A, 20.0)
+    entry = cache.fresh(A, 20.0, with_extra=True)
     assert entry is not None
     assert entry.answer.records == (Address("192.0.2.1"),)
     cache.put(srv, 101.0)
-    entry = cache.fresh(A, 102.0)
+    entry = cache.fresh(A, 102.0, with_extra=True)
     assert entry is not None
     assert entry.extra
     assert cache.fresh(A, 102.0, with_extra=False) is None
