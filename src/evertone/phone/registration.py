@@ -22,13 +22,11 @@ _MAX_INTERVAL_S = 2**31
 
 @dataclass(frozen=True, slots=True)
 class _Last:
-    """The last REGISTER of a series: what it said, and its headers around the CSeq."""
+    """The last REGISTER of a series as it was before its Via and credentials, and what it said."""
 
     contact: NameAddr
     expires_s: int
-    uri: str
-    before: tuple[tuple[str, str], ...]
-    after: tuple[tuple[str, str], ...]
+    request: Request
 
 
 @dataclass(slots=True)
@@ -57,8 +55,9 @@ class Series:
         self.cseq += 1
         last = self._last
         if last is not None and last.contact == contact and last.expires_s == expires_s:
-            cseq = ("CSeq", f"{self.cseq} REGISTER")
-            return Request("REGISTER", last.uri, [*last.before, cseq, *last.after])
+            request = last.request.copy()
+            request.set("CSeq", f"{self.cseq} REGISTER")
+            return request
         request = register_request(
             identity.registrar_uri(server),
             identity.aor(server),
@@ -70,10 +69,8 @@ class Series:
             supported="path, outbound" if self.outbound else "path",
             user_agent=user_agent,
         )
-        names = [name for name, _ in request.headers]
-        at, headers = names.index("CSeq"), tuple(request.headers)
-        self._last = _Last(contact, expires_s, request.uri, headers[:at], headers[at + 1 :])
-        return request
+        self._last = _Last(contact, expires_s, request)
+        return request.copy()
 
 
 @dataclass(slots=True)

@@ -175,10 +175,10 @@ def response_to(request: Request, status: int, reason: str = "", *, to_tag: str 
         echoed = _ECHOED_TRYING
     elif status < 300 and request.method in _DIALOG_FORMING:
         echoed = _ECHOED_FORMING
-    headers = request.lines_of(echoed)
-    if status > 100 and to_tag and not _has_to_tag(request):
-        headers = [(n, f"{v};tag={to_tag}" if n == "To" else v) for n, v in headers]
-    return Response(status, reason or reason_of(status), headers)
+    tag = to_tag if status > 100 and to_tag and not _has_to_tag(request) else ""
+    response = Response(status, reason or reason_of(status))
+    response.echo(request, echoed, tag)
+    return response
 
 
 def reason_of(status: int) -> str:

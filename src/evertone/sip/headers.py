@@ -78,18 +78,6 @@ class Message:
         """
         return list(self._elements(header_key(name)))
 
-    def lines_of(self, names: Iterable[str]) -> list[Header]:
-        """The lines of these headers, name by name, under the names that are given."""
-        index = self._index if self._index is not None else self._indexed()
-        lines: list[Header] = []
-        for name in names:
-            value = index.get(KEYS[name])
-            if isinstance(value, str):
-                lines.append((name, value))
-            elif value is not None:
-                lines += [(name, each) for each in value]
-        return lines
-
     def __contains__(self, name: str) -> bool:
         key = KEYS.get(name) or header_key(name)
         return key in (self._index if self._index is not None else self._indexed())
@@ -116,6 +104,30 @@ class Message:
         self._changed(key, None, text)
         self._keep(value)
 
+    def echo(self, other: Message, names: Iterable[str], to_tag: str = "") -> None:
+        """Take these headers over from another message, name by name, into one that has none;
+        ``to_tag`` is added to the To."""
+        found = other._indexed()
+        index: Index = {}
+        for name in names:
+            key = KEYS[name]
+            value = found.get(key)
+            if isinstance(value, str):
+                if to_tag and key == "to":
+                    value = f"{value};tag={to_tag}"
+                index[key] = value
+                self.headers.append((name, value))
+            elif value is not None:
+                index[key] = value[:]
+                self.headers += [(name, each) for each in value]
+        self._index = index
+
+    def _share_index(self, copy: Message) -> None:
+        """Give a copy the index, where that holds no lists (no header stands twice)."""
+        index = self._indexed()
+        if len(index) == len(self.headers):
+            copy._index = index.copy()
+
     def put_via(self, via: Via) -> None:
         """Put our own Via on top (RFC 3261 §8.1.1.7, §16.6)."""
         text = str(via)
@@ -133,7 +145,7 @@ class Message:
             self.add(name, text)
             return
         old = self.headers[place][1]
-        if len(self._values(key)) > 1:
+        if self._index is None or not isinstance(self._index.get(key), str):
             rest = [h for h in self.headers[place + 1 :] if header_key(h[0]) != key]
             self.headers[place + 1 :] = rest
         self.headers[place] = (name, text)
@@ -323,11 +335,11 @@ class Message:
             self.set("Content-Length", length)
         tail = "" if stated else f"Content-Length: {length}\r\n"
         lines = [self.start_line(), *map(_COLON.join, self.headers)]
-        text = "\r\n".join(lines)
-        breaks = len(lines) - 1
-        if text.count("\r") != breaks or text.count("\n") != breaks:
+        joined = "".join(lines)
+        if "\r" in joined or "\n" in joined:
             raise UsageError("a line break inside a header")
-        return f"{text}\r\n{tail}\r\n".encode("utf-8", "surrogateescape") + self.body
+        text = "\r\n".join(lines) + f"\r\n{tail}\r\n"
+        return text.encode("utf-8", "surrogateescape") + self.body
 
     # --- within -----------------------------------------------------------------------------
 

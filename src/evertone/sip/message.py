@@ -57,7 +57,9 @@ class Request(Message):
 
     def copy(self) -> Request:
         """A request of its own with the same content."""
-        return Request(self.method, self.uri, self.headers, self.body, self.version)
+        copy = Request(self.method, self.uri, self.headers, self.body, self.version)
+        self._share_index(copy)
+        return copy
 
     def __repr__(self) -> str:
         return f"<Request {self.method} with {len(self.headers)} headers>"
@@ -84,7 +86,9 @@ class Response(Message):
 
     def copy(self) -> Response:
         """A response of its own with the same content."""
-        return Response(self.status, self.reason, self.headers, self.body)
+        copy = Response(self.status, self.reason, self.headers, self.body)
+        self._share_index(copy)
+        return copy
 
     def __repr__(self) -> str:
         return f"<Response {self.status} with {len(self.headers)} headers>"
