@@ -11,6 +11,7 @@ from evertone.phone.identity import Identity
 from evertone.phone.reading import lenient
 from evertone.phone.snapshot import BindingSnapshot
 from evertone.sip.build import new_call_id, new_tag, register_request
+from evertone.sip.headers import Index
 from evertone.sip.message import Request, Response
 from evertone.sip.values import NameAddr
 
@@ -26,7 +27,10 @@ class _Last:
 
     contact: NameAddr
     expires_s: int
-    request: Request
+    uri: str
+    before: tuple[tuple[str, str], ...]  # the headers around the CSeq
+    after: tuple[tuple[str, str], ...]
+    index: Index
 
 
 @dataclass(slots=True)
@@ -55,9 +59,9 @@ class Series:
         self.cseq += 1
         last = self._last
         if last is not None and last.contact == contact and last.expires_s == expires_s:
-            request = last.request.copy()
-            request.set("CSeq", f"{self.cseq} REGISTER")
-            return request
+            cseq = f"{self.cseq} REGISTER"
+            headers = [*last.before, ("CSeq", cseq), *last.after]
+            return Request("REGISTER", last.uri, headers, index={**last.index, "cseq": cseq})
         request = register_request(
             identity.registrar_uri(server),
             identity.aor(server),
@@ -69,8 +73,11 @@ class Series:
             supported="path, outbound" if self.outbound else "path",
             user_agent=user_agent,
         )
-        self._last = _Last(contact, expires_s, request)
-        return request.copy()
+        lines = tuple(request.headers)
+        at = [name for name, _ in lines].index("CSeq")
+        index = request.index.copy()
+        self._last = _Last(contact, expires_s, request.uri, lines[:at], lines[at + 1 :], index)
+        return request
 
 
 @dataclass(slots=True)

@@ -103,9 +103,15 @@ _CLASS_REASONS: Final = {
     6: "Global Failure",
 }
 
-_ECHOED: Final[tuple[str, ...]] = ("Via", "From", "To", "Call-ID", "CSeq")
-_ECHOED_TRYING: Final[tuple[str, ...]] = (*_ECHOED, "Timestamp")
-_ECHOED_FORMING: Final[tuple[str, ...]] = ("Via", "Record-Route", "From", "To", "Call-ID", "CSeq")
+_ECHOED: Final[dict[str, str]] = {
+    "via": "Via",
+    "from": "From",
+    "to": "To",
+    "call-id": "Call-ID",
+    "cseq": "CSeq",
+}
+_ECHOED_TRYING: Final[dict[str, str]] = {**_ECHOED, "timestamp": "Timestamp"}
+_ECHOED_FORMING: Final[dict[str, str]] = {**_ECHOED, "record-route": "Record-Route"}
 _DIALOG_FORMING: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 _NOT_AGAIN: Final = frozenset({"via", "authorization", "proxy-authorization"})
 
@@ -175,10 +181,18 @@ def response_to(request: Request, status: int, reason: str = "", *, to_tag: str 
         echoed = _ECHOED_TRYING
     elif status < 300 and request.method in _DIALOG_FORMING:
         echoed = _ECHOED_FORMING
-    tag = to_tag if status > 100 and to_tag and not _has_to_tag(request) else ""
-    response = Response(status, reason or reason_of(status))
-    response.echo(request, echoed, tag)
-    return response
+    given = request.index
+    index = {key: given[key] for key in echoed if key in given}
+    if status > 100 and to_tag and not _has_to_tag(request):
+        index["to"] = f"{given['to']};tag={to_tag}"
+    headers: list[tuple[str, str]] = []
+    for key, value in index.items():
+        if isinstance(value, str):
+            headers.append((echoed[key], value))
+        else:  # several Vias, or Record-Routes
+            headers += [(echoed[key], each) for each in value]
+            index[key] = value[:]
+    return Response(status, reason or reason_of(status), headers, index=index)
 
 
 def reason_of(status: int) -> str:

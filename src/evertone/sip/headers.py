@@ -104,29 +104,10 @@ class Message:
         self._changed(key, None, text)
         self._keep(value)
 
-    def echo(self, other: Message, names: Iterable[str], to_tag: str = "") -> None:
-        """Take these headers over from another message, name by name, into one that has none;
-        ``to_tag`` is added to the To."""
-        found = other._indexed()
-        index: Index = {}
-        for name in names:
-            key = KEYS[name]
-            value = found.get(key)
-            if isinstance(value, str):
-                if to_tag and key == "to":
-                    value = f"{value};tag={to_tag}"
-                index[key] = value
-                self.headers.append((name, value))
-            elif value is not None:
-                index[key] = value[:]
-                self.headers += [(name, each) for each in value]
-        self._index = index
-
-    def _share_index(self, copy: Message) -> None:
-        """Give a copy the index, where that holds no lists (no header stands twice)."""
-        index = self._indexed()
-        if len(index) == len(self.headers):
-            copy._index = index.copy()
+    @property
+    def index(self) -> Index:
+        """The values by header key; for reading, and only until the message changes."""
+        return self._index if self._index is not None else self._indexed()
 
     def put_via(self, via: Via) -> None:
         """Put our own Via on top (RFC 3261 §8.1.1.7, §16.6)."""

@@ -25,7 +25,11 @@ MAX_HEADERS: Final = 256
 
 
 class Request(Message):
-    """A request. ``uri`` is the Request-URI as text; :attr:`request_uri` reads it."""
+    """A request. ``uri`` is the Request-URI as text; :attr:`request_uri` reads it.
+
+    ``index``, here and in :class:`Response`, is what :attr:`~Message.index` would find in
+    ``headers``, where the maker knows that.
+    """
 
     __slots__ = ("method", "uri", "version")
 
@@ -36,11 +40,12 @@ class Request(Message):
         headers: Iterable[Header] = (),
         body: bytes = b"",
         version: str = "SIP/2.0",
+        index: Index | None = None,
     ) -> None:
         # Message.__init__ written out: requests and responses are made by the million
         self.headers = list(headers)
         self.body = body
-        self._index = None
+        self._index = index
         self._cache = {}
         self.method = method
         self.uri = uri
@@ -57,9 +62,7 @@ class Request(Message):
 
     def copy(self) -> Request:
         """A request of its own with the same content."""
-        copy = Request(self.method, self.uri, self.headers, self.body, self.version)
-        self._share_index(copy)
-        return copy
+        return Request(self.method, self.uri, self.headers, self.body, self.version)
 
     def __repr__(self) -> str:
         return f"<Request {self.method} with {len(self.headers)} headers>"
@@ -71,11 +74,16 @@ class Response(Message):
     __slots__ = ("reason", "status")
 
     def __init__(
-        self, status: int, reason: str = "", headers: Iterable[Header] = (), body: bytes = b""
+        self,
+        status: int,
+        reason: str = "",
+        headers: Iterable[Header] = (),
+        body: bytes = b"",
+        index: Index | None = None,
     ) -> None:
         self.headers = list(headers)
         self.body = body
-        self._index = None
+        self._index = index
         self._cache = {}
         self.status = status
         self.reason = reason
@@ -86,9 +94,7 @@ class Response(Message):
 
     def copy(self) -> Response:
         """A response of its own with the same content."""
-        copy = Response(self.status, self.reason, self.headers, self.body)
-        self._share_index(copy)
-        return copy
+        return Response(self.status, self.reason, self.headers, self.body)
 
     def __repr__(self) -> str:
         return f"<Response {self.status} with {len(self.headers)} headers>"
