@@ -150,8 +150,8 @@ class TransactionLayer:
             raise UsageError(f"{method} needs a fresh branch")
         rows = _CLIENT_INVITE if method == "INVITE" else _CLIENT_OTHER
         tx = run.open(run.clients, key, rows, State.CALLING, request, flow, reliable, now)
+        tx.expire_at = now + min(give_up_s, run.timeout_s)  # S2
         run.begin_sending(tx, resends, now)
-        run.expire_in(tx, min(give_up_s, run.sip_timers.timeout_s), now)  # S2
         return tx.tid
 
     def extend(self, tid: int, now: float) -> None:
@@ -322,7 +322,8 @@ class TransactionLayer:
         is_invite = request.method == "INVITE"
         rows = _SERVER_INVITE if is_invite else _SERVER_OTHER
         tx = run.open(run.servers, key, rows, State.FRESH, request, run.flow, reliable, now)
-        run.expire_in(tx, _TRYING_AFTER_S if is_invite else self._slowed_s, now)
+        tx.expire_at = now + (_TRYING_AFTER_S if is_invite else self._slowed_s)
+        run.arm(tx)
         return tx
 
     def _answer_itself(self, tx: Transaction, status: int, now: float, to_tag: str = "") -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
+from operator import itemgetter
 from typing import TypeAlias
 
 from evertone.clock import TimerTable
@@ -32,8 +34,12 @@ from evertone.sip.transaction_tables import (
 
 __all__ = ["KEEP_S", "Runner", "Transaction", "compile_table"]
 
+_GONE = State.GONE
+
 KEEP_S = 300.0
 """How long a transaction that was let go waits for stragglers (A8)."""
+
+NEVER = math.inf
 
 _ALL_RESENDS = 64  # more than any schedule holds: send_times() ends at 64*T1 by itself
 
@@ -45,27 +51,20 @@ Compiled: TypeAlias = "tuple[tuple[tuple[State | None, tuple[_Do, ...]], ...], .
 class Transaction:
     """One transaction. ``key`` finds it in ``index``; ``data`` is what it sends (again): the
     request of a client, the last response of a server. A ``quiet`` one tells its owner nothing:
-    the layer is its owner."""
+    the layer is its owner. ``resend_at`` and ``expire_at`` are its two timers."""
 
-    __slots__ = (
-        "data",
-        "flow",
-        "index",
-        "key",
-        "late",
-        "memory_key",
-        "quiet",
-        "reliable",
-        "request",
-        "response",
-        "rows",
-        "schedule",
-        "sent",
-        "start",
-        "state",
-        "tid",
-        "wait_s",
-    )
+    # Not in slots: what stays as it begins costs nothing. There is a transaction per request.
+    data = b""
+    response: Response | None = None  # server: the last one sent
+    schedule: tuple[float, ...] = ()  # client: seconds after start of each send
+    sent = 1  # how much of the schedule has been sent
+    wait_s = 0.0  # server: the wait before the next repetition of the response
+    late = False
+    quiet = False
+    memory_key: Hashable = None
+    resend_at = NEVER
+    expire_at = NEVER
+    due_at = NEVER  # what the runner's table has: the earlier of the two
 
     def __init__(
         self,
@@ -88,14 +87,6 @@ class Transaction:
         self.flow = flow
         self.reliable = reliable
         self.start = start
-        self.data = b""
-        self.response: Response | None = None  # server: the last one sent
-        self.schedule: tuple[float, ...] = ()  # client: seconds after start of each send
-        self.sent = 1  # how much of the schedule has been sent
-        self.wait_s = 0.0  # server: the wait before the next repetition of the response
-        self.late = False
-        self.quiet = False
-        self.memory_key: Hashable = None
 
 
 class Runner:
@@ -116,6 +107,7 @@ class Runner:
         "rng",
         "servers",
         "sip_timers",
+        "timeout_s",
         "timers",
     )
 
@@ -127,6 +119,7 @@ class Runner:
         ended: Callable[[Transaction, float], None],
     ) -> None:
         self.sip_timers = sip_timers
+        self.timeout_s = sip_timers.timeout_s
         self.rng = rng
         self.abandoned_limit = abandoned_limit
         self.clients: Index = {}
@@ -193,38 +186,57 @@ class Runner:
             tx.state = following
         for action in actions:
             action(self, tx, message, now)
-        if following is State.GONE:
+        if following is _GONE:
             self.drop(tx, now)
+        due_at = tx.resend_at if tx.resend_at < tx.expire_at else tx.expire_at
+        if due_at != tx.due_at:
+            self.arm(tx)
 
-    def expire_in(self, tx: Transaction, wait_s: float, now: float) -> None:
-        """Set the transaction's other timer."""
-        self.timers.set(tx.tid * 2 + 1, now + wait_s)
+    def arm(self, tx: Transaction) -> None:
+        """Have the transaction's earlier timer in the table."""
+        tx.due_at = min(tx.resend_at, tx.expire_at)
+        if tx.due_at == NEVER:
+            self.timers.cancel(tx.tid)
+        else:
+            self.timers.set(tx.tid, tx.due_at)
 
     def handle_timer(self, now: float) -> None:
         """Feed the timers that have fallen due."""
         self.sweep(now)
-        for key in self.timers.pop_due(now):
-            tx = self.by_tid.get(key >> 1)
-            if tx is not None:
-                self.feed(tx, Event.EXPIRY if key & 1 else Event.RESEND, None, now)
+        for tid in self.timers.pop_due(now):
+            tx = self.by_tid.get(tid)
+            if tx is None:
+                continue
+            tx.due_at = NEVER
+            if tx.resend_at <= tx.expire_at:
+                tx.resend_at = NEVER
+                self.feed(tx, Event.RESEND, None, now)
+            else:
+                tx.expire_at = NEVER
+                self.feed(tx, Event.EXPIRY, None, now)
 
     def timer_names(self) -> tuple[tuple[str, float], ...]:
-        """The timers that are set, as (method, transaction and kind, when)."""
+        """The timers that are set, as (method, transaction and kind, when), earliest first."""
         named = []
-        for key, at in self.timers.items():
-            kind = "expiry" if key & 1 else "resend"
-            named.append((f"{self.by_tid[key >> 1].request.method} {key >> 1} {kind}", at))
-        return tuple(named)
+        for tx in self.by_tid.values():
+            for kind, at in (("resend", tx.resend_at), ("expiry", tx.expire_at)):
+                if at != NEVER:
+                    named.append((f"{tx.request.method} {tx.tid} {kind}", at))
+        return tuple(sorted(named, key=itemgetter(1)))
 
     # --- client: sending ---
 
     def begin_sending(self, tx: Transaction, resends: int, now: float) -> None:
-        """Send the request the first time and set its first resend (S1)."""
+        """Send the request the first time and set its first resend (S1).
+
+        ``expire_at`` has been set.
+        """
         tx.data = tx.request.to_bytes()
         self.out.append(Out(tx.flow, tx.data))
         if not tx.reliable:  # S4: a reliable transport resends by itself
             tx.schedule = self._schedule(tx, resends)
             self._next_resend(tx)
+        self.arm(tx)
 
     def _schedule(self, tx: Transaction, resends: int) -> tuple[float, ...]:
         is_invite = tx.request.method == "INVITE"
@@ -236,7 +248,7 @@ class Runner:
 
     def _next_resend(self, tx: Transaction) -> None:
         if tx.sent < len(tx.schedule):
-            self.timers.set(tx.tid * 2, tx.start + tx.schedule[tx.sent])
+            tx.resend_at = tx.start + tx.schedule[tx.sent]
 
     def _send_again(self, tx: Transaction, _message: Message | None, _now: float) -> None:
         self.out.append(Out(tx.flow, tx.data))
@@ -245,7 +257,7 @@ class Runner:
 
     def _send_again_t2(self, tx: Transaction, _message: Message | None, now: float) -> None:
         self.out.append(Out(tx.flow, tx.data))
-        self.timers.set(tx.tid * 2, now + self.sip_timers.t2)
+        tx.resend_at = now + self.sip_timers.t2
 
     def _next_resends(self, tx: Transaction, _message: Message | None, now: float) -> None:
         """S3: what the schedule of RFC 3261 had for the time that has passed is one send, now."""
@@ -259,8 +271,8 @@ class Runner:
         self._next_resend(tx)
 
     def _resend_t2(self, tx: Transaction, _message: Message | None, now: float) -> None:
-        if not tx.reliable and tx.tid * 2 not in self.timers:
-            self.timers.set(tx.tid * 2, now + self.sip_timers.t2)
+        if not tx.reliable and tx.resend_at == NEVER:
+            tx.resend_at = now + self.sip_timers.t2
 
     def _send_ack(self, tx: Transaction, message: Message | None, _now: float) -> None:
         assert isinstance(message, Response)
@@ -273,8 +285,8 @@ class Runner:
             self.clients, key, _CANCEL_ROWS, State.CALLING, cancel, tx.flow, tx.reliable, now
         )
         own.quiet = True
+        own.expire_at = now + self.timeout_s
         self.begin_sending(own, _ALL_RESENDS, now)
-        self.expire_in(own, self.sip_timers.timeout_s, now)
 
     # --- server: sending ---
 
@@ -293,7 +305,7 @@ class Runner:
     def _send_last_backoff(self, tx: Transaction, _message: Message | None, now: float) -> None:
         self.out.append(Out(tx.flow, tx.data))
         tx.wait_s = min(2 * tx.wait_s, self.sip_timers.t2)
-        self.timers.set(tx.tid * 2, now + tx.wait_s)
+        tx.resend_at = now + tx.wait_s
 
     def _backoff(self, tx: Transaction, message: Message | None, now: float) -> None:
         if not tx.reliable:
@@ -301,24 +313,24 @@ class Runner:
 
     def _backoff_always(self, tx: Transaction, _message: Message | None, now: float) -> None:
         tx.wait_s = self.sip_timers.t1
-        self.timers.set(tx.tid * 2, now + tx.wait_s)
+        tx.resend_at = now + tx.wait_s
 
     # --- timers ---
 
     def _stop_resends(self, tx: Transaction, _message: Message | None, _now: float) -> None:
-        self.timers.cancel(tx.tid * 2)
+        tx.resend_at = NEVER
 
     def _stop_expiry(self, tx: Transaction, _message: Message | None, _now: float) -> None:
-        self.timers.cancel(tx.tid * 2 + 1)
+        tx.expire_at = NEVER
 
     def _expire_64t1(self, tx: Transaction, _message: Message | None, now: float) -> None:
-        self.timers.set(tx.tid * 2 + 1, now + self.sip_timers.timeout_s)
+        tx.expire_at = now + self.timeout_s
 
     def _expire_start_64t1(self, tx: Transaction, _message: Message | None, _now: float) -> None:
-        self.timers.set(tx.tid * 2 + 1, tx.start + self.sip_timers.timeout_s)
+        tx.expire_at = tx.start + self.timeout_s
 
     def _expire_keep(self, tx: Transaction, _message: Message | None, now: float) -> None:
-        self.timers.set(tx.tid * 2 + 1, now + KEEP_S)
+        tx.expire_at = now + KEEP_S
 
     # --- telling the owner ---
 
@@ -365,10 +377,10 @@ class Runner:
         self._linger(tx, self._lingering_short, self.sip_timers.t4, now)
 
     def _linger_long(self, tx: Transaction, _message: Message | None, now: float) -> None:
-        self._linger(tx, self._lingering_long, self.sip_timers.timeout_s, now)
+        self._linger(tx, self._lingering_long, self.timeout_s, now)
 
     def _linger_always(self, tx: Transaction, _message: Message | None, now: float) -> None:
-        self._lingering_long.append((now + self.sip_timers.timeout_s, tx))
+        self._lingering_long.append((now + self.timeout_s, tx))
         self._retire(tx)
 
     def _linger(
@@ -389,8 +401,8 @@ class Runner:
         self.by_tid.pop(tx.tid, None)
         if tx.late:
             self.let_go.pop(tx.tid, None)
-        self.timers.cancel(tx.tid * 2)
-        self.timers.cancel(tx.tid * 2 + 1)
+        tx.resend_at = tx.expire_at = NEVER
+        self.arm(tx)
 
 
 # A mapping of every action to its method; a test holds it against the enum.
