@@ -47,10 +47,8 @@ class Clock(Protocol):
     """What the network needs of the world."""
 
     now: float
-
-    @property
-    def notes_packets(self) -> bool:
-        """False where :meth:`note` does nothing."""
+    notes_packets: bool
+    """False where :meth:`note` does nothing."""
 
     def schedule(self, at: float, act: Act, *args: Any) -> None:
         """Call ``act(*args)`` at ``at``."""

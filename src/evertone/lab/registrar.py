@@ -11,7 +11,7 @@ from evertone.sip.auth import DigestServer, Verdict
 from evertone.sip.build import new_tag, response_to
 from evertone.sip.grammar import unescape, unquote
 from evertone.sip.message import Request, Response
-from evertone.sip.values import NameAddr
+from evertone.sip.values import NameAddr, read_expires
 
 __all__ = ["Registrar"]
 
@@ -69,12 +69,13 @@ class Registrar:
         # all or nothing (§10.3 step 7): judge every contact before the first one is changed
         bindings = []
         for contact in contacts:
-            seconds = self._asked_s(request, contact)
+            given = dict(contact.params)
+            seconds = self._asked_s(request, given)
             if 0 < seconds < self._min_expires_s:
                 brief = self._answer(request, 423, "Interval Too Brief")
                 brief.add("Min-Expires", self._min_expires_s)
                 return brief
-            bindings.append(self._binding(request, aor, contact, flow, now, seconds))
+            bindings.append(self._binding(request, aor, contact, given, flow, now, seconds))
         for binding in bindings:
             if not self._is_newer(binding):
                 return self._answer(request, 400, "CSeq out of order")
@@ -92,9 +93,9 @@ class Registrar:
             self._store.remove(aor, binding.key)
         return None
 
-    def _asked_s(self, request: Request, contact: NameAddr) -> int:
+    def _asked_s(self, request: Request, contact: Mapping[str, str | None]) -> int:
         """§10.3 step 7: the Contact's expires, else the header, else our default."""
-        asked = contact.expires_s
+        asked = read_expires(contact["expires"]) if "expires" in contact else None
         if asked is None:
             asked = request.expires
         if asked is None:
@@ -102,9 +103,15 @@ class Registrar:
         return min(asked, self._max_expires_s)
 
     def _binding(
-        self, request: Request, aor: str, contact: NameAddr, flow: int, now: float, seconds: int
+        self,
+        request: Request,
+        aor: str,
+        contact: NameAddr,
+        given: Mapping[str, str | None],
+        flow: int,
+        now: float,
+        seconds: int,
     ) -> Binding:
-        given = dict(contact.params)
         return Binding(
             aor=aor,
             contact=contact.uri,

@@ -6,9 +6,9 @@ seed, same trace, byte for byte (invariant 6).
 
 from __future__ import annotations
 
-import heapq
 import random
 from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
 from typing import Any, TypeVar
 
 from evertone.errors import EvertoneError, FaultError, UsageError
@@ -44,6 +44,8 @@ class World:
         self.seed = seed
         self.now = 0.0
         self.record = record if record is not None else Record()
+        self.notes_packets = self.record.keeps_packets
+        """True if packets are kept."""
         self.network = Network(self, random.Random(f"{seed} network"), latency_s)
         self._stations: dict[str, Station] = {}
         self._heap: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
@@ -104,7 +106,7 @@ class World:
     def schedule(self, at: float, act: Callable[..., object], *args: Any) -> None:
         """Call ``act(*args)`` at ``at`` (for the network and the world itself)."""
         self._seq += 1
-        heapq.heappush(self._heap, (at, self._seq, act, args))
+        heappush(self._heap, (at, self._seq, act, args))
 
     def at(self, at_s: float, verb: Callable[[], object]) -> None:
         """Call ``verb`` at ``at_s``; a verb of the past is a UsageError."""
@@ -117,7 +119,7 @@ class World:
         heap = self._heap
         if not heap or heap[0][0] > until:
             return False
-        at, _, act, args = heapq.heappop(heap)
+        at, _, act, args = heappop(heap)
         if at > self.now:
             self.now = at
         act(*args)
@@ -125,7 +127,8 @@ class World:
 
     def run_until(self, at_s: float) -> None:
         """Let everything happen up to and including ``at_s``."""
-        while self.step(at_s):
+        step = self.step
+        while step(at_s):
             pass
         self.now = max(self.now, at_s)
 
@@ -258,12 +261,7 @@ class World:
         if isinstance(struck.subject, Afflicted):
             struck.subject.afflict(struck.faults)
 
-    @property
-    def notes_packets(self) -> bool:
-        """True if packets are kept."""
-        return self.record.keeps_packets
-
     def note(self, packet: Packet) -> None:
         """Write a packet down, if packets are kept."""
-        if self.record.keeps_packets:
+        if self.notes_packets:
             self.record.packet(packet)

@@ -68,6 +68,9 @@ class State(enum.Enum):
     OVER = "over"
 
 
+_OPENING, _WAITING, _OVER = State.OPENING, State.WAITING, State.OVER
+
+
 class Leg:
     """One client transaction of an exchange. ``seen`` is the highest provisional status."""
 
@@ -126,7 +129,7 @@ class Exchange:
         self.credentials = credentials
         self.preemptive = preemptive
         self.began = now
-        self.state = State.OPENING
+        self.state = _OPENING
         self.leg: Leg | None = None
         self.round = 0
         self.asked_again = False
@@ -139,7 +142,7 @@ class Exchange:
     @property
     def over(self) -> bool:
         """True when the job has had its result, or the exchange was abandoned."""
-        return self.state is State.OVER
+        return self.state is _OVER
 
     @property
     def rang(self) -> bool:
@@ -347,7 +350,7 @@ class Exchanges:
 
     def _turn_to(self, exchange: Exchange, target: Target, now: float) -> None:
         exchange.target = target
-        exchange.state = State.OPENING
+        exchange.state = _OPENING
         exchange.began = now
         exchange.round = 0
         exchange.extended = False
@@ -380,7 +383,7 @@ class Exchanges:
             return
         self._flows.hold_open(flow, ("transaction", tid))
         exchange.leg = self._legs[tid] = Leg(exchange, tid, request, flow)
-        exchange.state = State.WAITING
+        exchange.state = _WAITING
 
     def _send_again(self, exchange: Exchange, flow: Flow, now: float) -> None:
         exchange.round += 1
@@ -431,7 +434,7 @@ class Exchanges:
         return True
 
     def _finish(self, exchange: Exchange, leg: Leg, response: Response, now: float) -> None:
-        exchange.state = State.OVER
+        exchange.state = _OVER
         exchange.job.answered(leg, response, now)
 
     def _silence(self, exchange: Exchange, now: float) -> None:

@@ -35,7 +35,6 @@ class RegisterJob(AttemptJob):
     def build(self, exchange: Exchange, flow: Flow) -> Request:
         """The REGISTER; CSeq + 1 for every transaction, one Call-ID for all targets (A1)."""
         book, server = self.line.book, self.attempt.registrar
-        series = book.series_of(server)
         held = book.bindings.get((server, self.attempt.hop.target))
         if self.removes and held is not None:
             self.contact = held.contact  # the one that made it, whatever flow it goes by now
@@ -44,7 +43,7 @@ class RegisterJob(AttemptJob):
         else:
             self.contact = self.line.identity.contact(server, flow, binding=True)
         line = self.line
-        return series.request(
+        return book.series_of(server).request(
             line.identity, server, self.contact, self._asked_s(), line.services.user_agent
         )
 
@@ -64,12 +63,13 @@ class RegisterJob(AttemptJob):
                 self.line.binding_removed(server, target, now)
             return 0
         routes: tuple[NameAddr, ...] = ()
-        if "Service-Route" in response:
+        if "service-route" in response.index:
             routes = lenient(lambda: response.service_routes, ())
         binding = Binding(
             server, target, self.contact, now + granted, routes, leg.flow, leg.flow.local
         )
-        self.line.binding_granted(binding, _flow_timer_s(response), now)
+        flow_timer_s = _flow_timer_s(response) if leg.flow.reliable else 0.0
+        self.line.binding_granted(binding, flow_timer_s, now)
         return granted
 
     def outcome(self, response: Response, granted: int, *, rang: bool) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
+from evertone.errors import SipParseError
 from evertone.model import Target
 from evertone.phone.flow_table import BINDING, Flow, Holder
 from evertone.phone.identity import Identity
@@ -156,7 +157,10 @@ class Book:
 
 def granted_s(response: Response, contact: NameAddr, asked_s: int) -> int:
     """The seconds that a 2xx to REGISTER grants our binding (R4, RFC 3261 §10.2.4)."""
-    ours = _own(lenient(lambda: response.contacts, ()), contact)
+    try:
+        ours = _own(response.contacts, contact)
+    except SipParseError:
+        ours = None
     granted = ours.expires_s if ours is not None else None
     if granted is None:
         granted = lenient(lambda: response.expires, None)
@@ -165,6 +169,10 @@ def granted_s(response: Response, contact: NameAddr, asked_s: int) -> int:
 
 def _own(contacts: tuple[NameAddr, ...], contact: NameAddr) -> NameAddr | None:
     """Our own binding: by instance and reg-id, else by URI, else it is the only one."""
+    given = contact.params
+    for other in contacts:
+        if other.params[: len(given)] == given and other.uri == contact.uri:
+            return other  # as we wrote it, with its time behind
     instance, reg_id = contact.param("+sip.instance"), contact.param("reg-id")
     for other in contacts:
         if other.param("+sip.instance") == instance and other.param("reg-id") == reg_id:

@@ -21,6 +21,7 @@ _SOURCE_RULES = {
     HopSource.STATIC: Rule.D13,
     HopSource.STALE: Rule.D14,
 }
+_PRIMARY_ALONE = frozenset({Purpose.HOME, Purpose.SETTLE})
 _BUSY_RETRY_S = 1.0  # a try home waits for a registration that is under way
 
 
@@ -139,17 +140,18 @@ class Homing:
 
     def order(self, walk: Walk, lst: HopList, now: float) -> list[Hop]:
         """Where the walk begins and in what order it goes on (B1-B4, B6, B7)."""
-        if walk.purpose is Purpose.HOME:
-            return list(lst.hops[:1]) if lst.away else []
-        if walk.purpose is Purpose.SETTLE:
-            return list(lst.hops[:1])
+        if walk.purpose in _PRIMARY_ALONE:
+            asked = lst.away or walk.purpose is Purpose.SETTLE
+            return list(lst.hops[:1]) if asked else []
+        if not lst.away:
+            return lst.order(walk.first)
         if walk.refresh and self._home_with_refresh(lst, now):
             lst.last_home_try = now
             walk.trying_home = True
             walk.reason, walk.rule = Reason.FAILBACK, lst.failback.rule
             home = lst.hops[0]
             return [home, *(hop for hop in lst.order() if hop is not home)]
-        return lst.order(walk.first, stay=lst.away and not self._settling.settled(lst, now))
+        return lst.order(walk.first, stay=not self._settling.settled(lst, now))
 
     def dialog_paths(
         self, registrar: int, paths: tuple[Group, ...], at: Target
@@ -171,7 +173,7 @@ class Homing:
 
     def _home_with_refresh(self, lst: HopList, now: float) -> bool:
         """B3: in mode 2 the refresh itself is the try home, if the phone is idle (B5)."""
-        if lst.failback.trigger is not FailbackTrigger.REFRESH or not lst.away:
+        if lst.failback.trigger is not FailbackTrigger.REFRESH:
             return False
         if not self._state.idle:
             lst.home_due = True

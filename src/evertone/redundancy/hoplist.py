@@ -32,7 +32,7 @@ class HopList:
 
     ``current`` is where requests start in modes 1-3, and for mode 0 the last that answered.
     ``away_since`` is the failover's time, None at home. ``home_due``: a try home fell due in
-    a call and waits for its end (B5).
+    a call and waits for its end (B5). ``failback`` is the failback mode's row.
     """
 
     group: Group
@@ -45,11 +45,11 @@ class HopList:
     home_due: bool = False
     last_home_try: float = field(default=float("-inf"))
     answers_since: float | None = None  # X3: the primary has answered every OPTIONS since then
+    failback: Failback = field(init=False)
 
-    @property
-    def failback(self) -> Failback:
-        """The failback mode's row; an address that is no name has no failback (B)."""
-        return FAILBACK[self.path.failback_mode if self.has_name else 0]
+    def __post_init__(self) -> None:
+        # an address that is no name has no failback (B)
+        self.failback = FAILBACK[self.path.failback_mode if self.has_name else 0]
 
     @property
     def registered_only(self) -> bool:
@@ -63,7 +63,8 @@ class HopList:
     @property
     def away(self) -> bool:
         """True while the current target is not the primary."""
-        return bool(self.hops) and self.current is not None and self.current != self.hops[0].target
+        current = self.current
+        return current is not None and bool(self.hops) and current != self.hops[0].target
 
     @property
     def goes_home(self) -> bool:
@@ -123,8 +124,11 @@ class HopList:
         too (X3).
         """
         begin = first
-        if begin is None and (stay or self.failback.start is not Start.TOP):
-            begin = self.current
+        if begin is None:
+            if not self.away:
+                return list(self.hops)
+            if stay or self.failback.start is not Start.TOP:
+                begin = self.current
         start = self.hop_of(begin)
         if start is None or start.index == 0:
             return list(self.hops)

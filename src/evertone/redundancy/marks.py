@@ -24,6 +24,9 @@ class Judgement(enum.Enum):
     TEST = "test"  # its mark has run out: one request at a time finds out (X1)
 
 
+_USE = Judgement.USE
+
+
 @dataclass(slots=True)
 class _Mark:
     until: float
@@ -50,10 +53,10 @@ class TargetMarks:
     def judge(self, target: Target, now: float) -> Judgement:
         """USE, SKIP, or TEST; whoever is told TEST and sends must report the outcome."""
         if not self._marks:
-            return Judgement.USE
+            return _USE
         mark = self._marks.get(target)
         if mark is None:
-            return Judgement.USE
+            return _USE
         if now < mark.until:
             return Judgement.SKIP
         if not mark.needs_test:

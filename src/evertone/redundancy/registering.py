@@ -34,6 +34,10 @@ _BUSY_RETRY_S = 1.0
 _BINDING_PURPOSES = frozenset({Purpose.REGISTER, Purpose.HOME, Purpose.PROBE})
 _RECHECKED_REMOVALS = frozenset({Rule.B6, Rule.A11})
 
+# Members under names of their own: an enumeration's attribute costs as much as a call.
+_REGISTER, _SUCCESSIVE = Purpose.REGISTER, FallbackType.SUCCESSIVE
+_REFRESH, _EXPIRE, _RETRY = TimerKind.REFRESH, TimerKind.EXPIRE, TimerKind.RETRY
+
 
 class Registering:
     """All REGISTERs of one line."""
@@ -180,11 +184,11 @@ class Registering:
     def _begin(self, walk: Walk, now: float, *, in_turn: bool = False) -> None:
         state = self._state
         registration = state.registrations[walk.registrar]
-        if walk.purpose is Purpose.REGISTER:
+        if walk.purpose is _REGISTER:
             if registration.binding(now) is None:
                 registration.be(RegState.REGISTERING, now, walk.reason.text)
             for registrar in walk.registrars:
-                state.timers.cancel(timer_key(TimerKind.RETRY, registrar))
+                state.timers.cancel(timer_key(_RETRY, registrar))
         if in_turn:
             self._walker.begin_later(walk, now)
         else:
@@ -222,7 +226,7 @@ class Registering:
     def registered(self, walk: Walk, attempt: Attempt, expires_s: int, now: float) -> None:
         """A 2xx to a REGISTER of ``walk``."""
         registrar = attempt.registrar
-        if self._state.fallback is FallbackType.SUCCESSIVE:
+        if self._state.fallback is _SUCCESSIVE:
             self.stop(registrar, now, but=walk)  # another try would only repeat this one
         if expires_s <= 0:
             self._retry_later(registrar, now)
@@ -241,7 +245,8 @@ class Registering:
         registration = state.registrations[registrar]
         left, stood_on, served = registration.last, state.on, state.serving
         new = registration.record(hop, expires_s, now, shared=shared)
-        self._overtake_removals(registrar, hop.target)
+        if len(self._walker.walks) > 1:
+            self._overtake_removals(registrar, hop.target)
         registration.be(RegState.REGISTERED, now, attempt.reason.text)
         state.tell(
             Registered if new else Refreshed,
@@ -253,16 +258,17 @@ class Registering:
             expires_s=expires_s,
         )
         refresh_at = now + refresh_delay_s(state.settings, expires_s)
-        state.timers.cancel(timer_key(TimerKind.RETRY, registrar))
-        state.timers.set(timer_key(TimerKind.REFRESH, registrar), refresh_at)
-        state.timers.set(timer_key(TimerKind.EXPIRE, registrar), now + expires_s)
+        state.timers.cancel(timer_key(_RETRY, registrar))
+        state.timers.set(timer_key(_REFRESH, registrar), refresh_at)
+        state.timers.set(timer_key(_EXPIRE, registrar), now + expires_s)
         self._homing.use(hop, lst, attempt.reason, now)
         self._serving.registered(registrar, hop, now)
         if state.on is not None and state.on != stood_on:
             for other in set(state.registrations) - {state.on}:
                 self.stop(other, now)  # its answer would take the line back
         self._homing.leave_unused()
-        self._watch_what_was_left(now)
+        if state.settings.settle > 0:
+            self._watch_what_was_left(now)
         if self._subscriptions_move(registrar, hop, lst, left, served):
             state.out.append(Resubscribe(registrar, hop))
         if state.leaving:
@@ -277,8 +283,6 @@ class Registering:
 
     def _watch_what_was_left(self, now: float) -> None:
         state = self._state
-        if state.settings.settle <= 0:
-            return
         if state.on == FALLBACK:
             working = state.hop_list(WORKING, state.settings.paths(WORKING)[0])
             self._settling.watch(working, now)
@@ -291,7 +295,7 @@ class Registering:
         """B11: the registration moved to another address; F7: the line to another server, be it
         that it stood on none meanwhile (F2)."""
         state = self._state
-        if state.fallback is FallbackType.SUCCESSIVE and served != registrar:
+        if state.fallback is _SUCCESSIVE and served != registrar:
             return True
         return (
             left is not None

@@ -36,6 +36,9 @@ class Stage(enum.Enum):
     DELAYED = "its turn among many phones"  # X2
 
 
+_SERVERS = {1: Group.SERVER1, 2: Group.SERVER2}
+
+
 @dataclass  # without slots: what stays as it begins costs nothing, and there is a walk per refresh
 class Walk:
     """The state of one walk. ``registrars`` x ``paths`` are its legs; ``queue`` the hops left.
@@ -112,7 +115,7 @@ class Walk:
         if self.paths:
             self.group = self.paths[path_index]
         else:
-            self.group = Group.SERVER1 if self.registrar == 1 else Group.SERVER2
+            self.group = _SERVERS[self.registrar]
 
     def _new_leg(self, registrar_index: int, path_index: int) -> None:
         self.begin_at(registrar_index, path_index)

@@ -36,6 +36,13 @@ _NO_TARGET = Outcome(OutcomeKind.UNAVAILABLE, cause=Cause.UNREACHABLE, text="no 
 _BINDING_PURPOSES = frozenset({Purpose.REGISTER, Purpose.HOME, Purpose.PROBE})
 _FULL_TIME_PURPOSES = frozenset({Purpose.REGISTER, Purpose.REQUEST, Purpose.IN_DIALOG})  # S3
 
+# Members under names of their own: an enumeration's attribute costs as much as a call.
+_LOCATING, _TRYING, _REGISTERING = Stage.LOCATING, Stage.TRYING, Stage.REGISTERING
+_REQUEST, _REMOVAL = Purpose.REQUEST, Purpose.REMOVAL
+_NEXT, _DONE = Step.NEXT, Step.DONE
+_ASK_REGISTER, _ASK_REQUEST = Ask.REGISTER, Ask.REQUEST
+_SKIP = Judgement.SKIP
+
 
 def _turn(walk: Walk) -> TimerKey:
     return TimerKey(TimerKind.SPREAD, request=walk.request)
@@ -113,7 +120,7 @@ class Walker:
         if change is not Change.NONE:
             self._host.list_changed(lst, change, now)
         for walk in waiting:
-            if self.walks.get(walk.request) is walk and walk.stage is Stage.LOCATING:
+            if self.walks.get(walk.request) is walk and walk.stage is _LOCATING:
                 walk.queue = deque(self._host.hops_for(walk, lst, now))
                 walk.spare = answer.spare if walk.purpose in _FULL_TIME_PURPOSES else ()
                 self._advance(walk, now)
@@ -157,12 +164,12 @@ class Walker:
         judged = self._judge(walk, attempt, outcome)
         self._mark(attempt.hop.target, outcome, judged, now)
         joiners = self._joiners.pop(attempt_id, ())
-        if walk.stage is Stage.REGISTERING:
+        if walk.stage is _REGISTERING:
             self._registering_over(walk, attempt, outcome, judged, expires_s, now)
-        elif judged.step is Step.NEXT and walk.purpose is not Purpose.REMOVAL:
+        elif judged.step is _NEXT and walk.purpose is not _REMOVAL:
             self._hop_failed(walk, attempt, outcome, judged, now)
         else:
-            if judged.step is Step.DONE and attempt.method == "REGISTER" and attempt.expires_s:
+            if judged.step is _DONE and attempt.method == "REGISTER" and attempt.expires_s:
                 self._host.registered(walk, attempt, expires_s, now)
             self._end(walk, outcome, judged.step, now)
         for joiner in joiners:
@@ -202,7 +209,7 @@ class Walker:
         return [
             walk
             for walk in self.walks.values()
-            if walk.stage is Stage.LOCATING and walk.registrar == registrar and walk.group is group
+            if walk.stage is _LOCATING and walk.registrar == registrar and walk.group is group
         ]
 
     def _enter_leg(self, walk: Walk, now: float) -> None:
@@ -222,14 +229,14 @@ class Walker:
     def _pick(self, walk: Walk, now: float) -> Hop | None:
         """The next hop that no mark forbids; forbidden ones are kept for the end (A2, X1)."""
         while (hop := walk.take_hop()) is not None:
-            if self._state.marks.judge(hop.target, now) is not Judgement.SKIP:
+            if self._state.marks.judge(hop.target, now) is not _SKIP:
                 return hop
             walk.passed_over.append((walk.registrar_index, walk.path_index, hop))
         return None
 
     def _try(self, walk: Walk, hop: Hop, now: float) -> None:
         walk.hop = hop
-        first = walk.purpose is Purpose.REQUEST and self._host.must_register(walk, hop, now)
+        first = walk.purpose is _REQUEST and self._host.must_register(walk, hop, now)
         if first or walk.purpose in _BINDING_PURPOSES:
             # RFC 3261 §10.2: no REGISTER while another one to the same place is under way
             in_flight = self._register_in_flight(walk.registrar, hop.target)
@@ -237,7 +244,7 @@ class Walker:
                 walk.stage = Stage.JOINED
                 self._joiners.setdefault(in_flight, []).append(walk)
                 return
-        walk.stage = Stage.REGISTERING if first else Stage.TRYING
+        walk.stage = _REGISTERING if first else _TRYING
         self._send(walk, hop, "REGISTER" if first else walk.method, now)
 
     def _register_in_flight(self, registrar: int, target: Target) -> int | None:
@@ -260,7 +267,7 @@ class Walker:
         reason, rule, why = self._why(walk, method)
         expires = None
         if method == "REGISTER":
-            removal = walk.purpose is Purpose.REMOVAL
+            removal = walk.purpose is _REMOVAL
             expires = 0 if removal else state.settings.server(registrar).expires
         self._next_attempt += 1
         attempt = Attempt(
@@ -283,7 +290,7 @@ class Walker:
         state.tell(RequestSent, now, registrar, hop=hop, rule=rule, reason=why, attempt=attempt)
 
     def _why(self, walk: Walk, method: str) -> tuple[Reason, Rule, str]:
-        if walk.stage is Stage.REGISTERING:
+        if walk.stage is _REGISTERING:
             fallback = walk.registrar_index > 0
             rule = Rule.F3 if fallback else Rule.B9
             reason = Reason.FALLBACK if fallback else Reason.INITIAL
@@ -299,7 +306,7 @@ class Walker:
         return reason, rule, f"{walk.last_attempt.hop.target}: {last}"
 
     def _judge(self, walk: Walk, attempt: Attempt, outcome: Outcome) -> Verdict:
-        ask = Ask.REGISTER if attempt.method == "REGISTER" else Ask.REQUEST
+        ask = _ASK_REGISTER if attempt.method == "REGISTER" else _ASK_REQUEST
         row = verdict(
             ask,
             outcome.kind,
@@ -308,7 +315,7 @@ class Walker:
             via_proxy=attempt.hop.group.is_proxy,
             alerted=outcome.alerted,
         )
-        if walk.trying_home and attempt.hop.index == 0 and row.step is Step.RESULT:
+        if walk.trying_home and row.step is Step.RESULT and attempt.hop.index == 0:
             return Verdict(Step.NEXT, Rule.B3, row.alive)  # the refresh still has its own target
         return row
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from evertone.errors import SipParseError
-from evertone.sip.grammar import KEYS, header_key, replace_param
+from evertone.sip.grammar import KEYS, header_key
 from evertone.sip.message import Request, Response
 from evertone.sip.values import NameAddr, Uri, Via
 
@@ -158,8 +158,7 @@ def note_source(request: Request, source: tuple[str, int]) -> None:
     address, port = source
     via = request.via
     if via.wants_rport:
-        params = replace_param(via.params, "rport", str(port))
-        via = via._replace(params=replace_param(params, "received", address))
+        via = via.seen_from(address, port)
     elif via.host.strip("[]").lower() != address.lower():
         via = via.with_param("received", address)
     else:

@@ -187,6 +187,10 @@ def parse_integer(text: str, what: str, most: int = MAX_INTEGER) -> int:
     ``what`` names the value in the error text. Never converts more than a few digits, so that
     a number of a million digits costs no more than its scan.
     """
+    if len(text) < 10 and text.isdecimal() and text.isascii():  # nearly all
+        value = int(text)
+        if value <= most:
+            return value
     if _DIGITS.fullmatch(text) is None:
         raise SipParseError(f"{what} is not a number")
     digits = text.lstrip("0")

@@ -371,6 +371,6 @@ class Message:
 
     def _number(self, key: str, most: int = MAX_INTEGER) -> int | None:
         value: int | None = self._cache.get(key)
-        if value is None and self._elements(key):
+        if value is None and key in (self._index or self._indexed()):
             value = self._cache[key] = parse_integer(self._single(key), key, most)
         return value

@@ -188,7 +188,7 @@ class Runner:
             action(self, tx, message, now)
         if following is _GONE:
             self.drop(tx, now)
-        due_at = tx.resend_at if tx.resend_at < tx.expire_at else tx.expire_at
+        due_at = min(tx.resend_at, tx.expire_at)
         if due_at != tx.due_at:
             self.arm(tx)
 

@@ -39,6 +39,7 @@ __all__ = [
     "parse_retry_after",
     "parse_uri",
     "parse_via",
+    "read_expires",
 ]
 
 _MAX_PORT: Final = 65535
@@ -267,17 +268,21 @@ class NameAddr(NamedTuple):
     @property
     def expires_s(self) -> int | None:
         """The expires parameter of a Contact; malformed counts as absent (RFC 3261 §10.3)."""
-        value = find_param(self.params, "expires")
-        if value is None:
-            return None
-        try:
-            return parse_integer(value, "expires")
-        except SipParseError:
-            return None
+        return read_expires(find_param(self.params, "expires"))
 
     def __str__(self) -> str:
         prefix = f"{quote(self.display)} " if self.display else ""
         return f"{prefix}<{self.uri}>{format_params(self.params)}"
+
+
+def read_expires(value: str | None) -> int | None:
+    """An expires parameter in seconds; malformed counts as absent (RFC 3261 §10.3)."""
+    if value is None:
+        return None
+    try:
+        return parse_integer(value, "expires")
+    except SipParseError:
+        return None
 
 
 def parse_name_addr(text: str) -> NameAddr:
@@ -373,6 +378,12 @@ class Via(NamedTuple):
     def with_param(self, name: str, value: str | None = None) -> Via:
         """The same Via with a parameter set."""
         return self._replace(params=replace_param(self.params, name, value))
+
+    def seen_from(self, address: str, port: int) -> Via:
+        """With ``rport`` and ``received`` filled in (RFC 3581 §4)."""
+        params = replace_param(self.params, "rport", str(port))
+        params = replace_param(params, "received", address)
+        return _tuple(Via, (self.transport, self.host, self.port, params, self.protocol))
 
     def __str__(self) -> str:
         port = "" if self.port is None else f":{self.port}"
