@@ -39,14 +39,14 @@ class TimerTable(Generic[K]):
 
     def set(self, key: K, at: float) -> None:
         """Set (or move) the timer ``key`` to fire at ``at`` seconds."""
-        heap = self._heap
-        self._seq += 1
-        moved = self._at.get(key)
-        entry = self._at[key] = (at, self._seq, key)
+        heap, entries = self._heap, self._at
+        self._seq = seq = self._seq + 1
+        moved = entries.get(key)
+        entries[key] = entry = (at, seq, key)
         heappush(heap, entry)
         if moved is not None and heap[0] is moved:
             self._trim()
-        if not self._seq % _COMPACT_EVERY and len(heap) > _COMPACT_EVERY + 4 * len(self._at):
+        if not seq % _COMPACT_EVERY and len(heap) > _COMPACT_EVERY + 4 * len(entries):
             self._compact()
 
     def cancel(self, key: K) -> None:

@@ -156,17 +156,15 @@ class World:
 
     def pump(self, host: Host) -> None:
         """Carry out what the host's node wants, and note when it wants to be called next."""
-        node, network = host.node, self.network
+        node = host.node
         while True:
-            effects: list[Effect] = node.effects()
-            for effect in effects:
-                kind = type(effect)
-                if kind is Transmit:
-                    network.transmit(host, effect.flow, effect.data)  # type: ignore[union-attr]
-                elif kind is Announce:
-                    self.record.event(host.name, effect.event)  # type: ignore[union-attr]
+            for effect in node.effects():
+                if effect.__class__ is Transmit:
+                    self.network.transmit(host, effect.flow, effect.data)
+                elif effect.__class__ is Announce:
+                    self.record.event(host.name, effect.event)
                 else:
-                    network.carry(host, effect)
+                    self.network.carry(host, effect)
             if not host.ready:
                 break
             ready, host.ready = host.ready, []

@@ -59,6 +59,8 @@ class Line:
 
     def __init__(self, settings: LineSettings, services: Services, marks: TargetMarks) -> None:
         self.settings = settings
+        self.number = settings.line
+        """The X of ``account.X``."""
         self.services = services
         self.identity = Identity(settings, services.instance)
         self.credentials = Credentials(settings.auth_user, settings.password, services.rng)
@@ -75,14 +77,10 @@ class Line:
         self._places: dict[tuple[Group, int], Where] = {}
         self._draining = False
         self._engine_timer = Timer(TimerKind.ENGINE, settings.line)
+        self._bindings_timer = Timer(TimerKind.BINDINGS, settings.line)
         self._engine_due: float | None = None  # what that timer is set to
         self._unwiped = set(settings.registrars()) if settings.unregister_on_reboot else set()
         self._told: tuple[bool, frozenset[int]] = (True, frozenset())
-
-    @property
-    def number(self) -> int:
-        """The X of ``account.X``."""
-        return self.settings.line
 
     @property
     def stopped(self) -> bool:
@@ -184,7 +182,7 @@ class Line:
         )
         due = book.next_expiry()
         if due is not None:
-            services.timers.set(Timer(TimerKind.BINDINGS, self.number), due)
+            services.timers.set(self._bindings_timer, due)
 
     def binding_removed(self, server: int, target: Target, now: float) -> None:
         """A removal succeeded, or the server granted nothing."""
@@ -192,7 +190,7 @@ class Line:
         if binding is not None:
             self._let_go(binding, now)
         if not self.book.bindings:
-            self.services.timers.cancel(Timer(TimerKind.BINDINGS, self.number))
+            self.services.timers.cancel(self._bindings_timer)
 
     def bindings_due(self, now: float) -> None:
         """Let go of the flows of bindings that have run out."""
@@ -200,7 +198,7 @@ class Line:
             self._let_go(binding, now)
         due = self.book.next_expiry()
         if due is not None:
-            self.services.timers.set(Timer(TimerKind.BINDINGS, self.number), due)
+            self.services.timers.set(self._bindings_timer, due)
 
     def flow_lost(self, flow: Flow, now: float) -> None:
         """A connection ended that carried a registration: the engine registers anew (R9)."""

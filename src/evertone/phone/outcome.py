@@ -5,6 +5,8 @@ The engine sees the code too: what a live proxy's 408 or 504 means behind P1 is 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from evertone.model import Cause, Outcome, OutcomeKind
 from evertone.rules import Rule
 
@@ -69,13 +71,21 @@ def of_response(
     ``rang``: a provisional above 100 came before; then whatever the answer is, it is the
     result, because another target could ring twice (A2, S6).
     """
+    return _of_response(method, status, reason[:_MAX_REASON], retry_after_s, rang)
+
+
+@lru_cache(maxsize=256)
+def _of_response(
+    method: str, status: int, text: str, retry_after_s: float | None, rang: bool
+) -> Outcome:
+    """Remembered, for most answers are 200 OK."""
     kind = kind_of(method, status)
     if rang and kind is OutcomeKind.BUSY:
         kind = OutcomeKind.REFUSED
     wait = 0.0
     if status in _HEEDS_RETRY_AFTER and retry_after_s:
         wait = min(float(retry_after_s), _MAX_RETRY_AFTER_S)
-    return Outcome(kind, status, retry_after_s=wait, text=reason[:_MAX_REASON], alerted=rang)
+    return Outcome(kind, status, retry_after_s=wait, text=text, alerted=rang)
 
 
 def failed(cause: Cause, text: str, *, rang: bool = False) -> Outcome:

@@ -141,7 +141,7 @@ class Book:
 
     def next_expiry(self) -> float | None:
         """When the next binding runs out."""
-        return min((b.expires_at for b in self.bindings.values()), default=None)
+        return min([b.expires_at for b in self.bindings.values()], default=None)
 
     def on_flow(self, flow: Flow) -> list[Binding]:
         """The bindings that this flow carries (R9)."""

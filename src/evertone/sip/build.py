@@ -186,11 +186,11 @@ def response_to(request: Request, status: int, reason: str = "", *, to_tag: str 
         index["to"] = f"{given['to']};tag={to_tag}"
     headers: list[tuple[str, str]] = []
     for key, value in index.items():
-        if isinstance(value, str):
-            headers.append((echoed[key], value))
-        else:  # several Vias, or Record-Routes
+        if value.__class__ is list:  # several Vias, or Record-Routes
             headers += [(echoed[key], each) for each in value]
             index[key] = value[:]
+        else:
+            headers.append((echoed[key], value))  # type: ignore[arg-type]
     return Response(status, reason or reason_of(status), headers, index=index)
 
 

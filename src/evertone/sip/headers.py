@@ -92,8 +92,7 @@ class Message:
         """Append a header."""
         text = str(value)
         self.headers.append((name, text))
-        if self._index is not None or self._cache:
-            self._changed(KEYS.get(name) or header_key(name), None, text)
+        self._added(KEYS.get(name) or header_key(name), text)
 
     def prepend(self, name: str, value: object) -> None:
         """Insert a header before the first of its name, or before all others."""
@@ -101,7 +100,7 @@ class Message:
         text = str(value)
         is_first = self._index is not None and key not in self._index
         self.headers.insert(0 if is_first else max(self._place(key), 0), (name, text))
-        self._changed(key, None, text)
+        self._added(key, text)
         self._keep(value)
 
     @property
@@ -113,8 +112,7 @@ class Message:
         """Put our own Via on top (RFC 3261 §8.1.1.7, §16.6)."""
         text = str(via)
         self.headers.insert(0, ("Via", text))
-        if self._index is not None or self._cache:
-            self._changed("via", None, text)
+        self._added("via", text)
         self._cache["via"] = via
 
     def set(self, name: str, value: object) -> None:
@@ -171,6 +169,16 @@ class Message:
                 return place
         return -1
 
+    def _added(self, key: str, new: str) -> None:
+        """Keep the index where there was none of this header; else drop it."""
+        if self._index is not None:
+            if key in self._index:
+                self._index = None
+            else:
+                self._index[key] = new
+        if self._cache:
+            self._forget(key)
+
     def _changed(self, key: str, old: str | None, new: str) -> None:
         """Keep the index where a single value took the place of ``old``; else drop it."""
         index = self._index
@@ -179,13 +187,13 @@ class Message:
                 index[key] = new
             else:
                 self._index = None
-        self._forget(key)
+        if self._cache:
+            self._forget(key)
 
     def _forget(self, key: str) -> None:
-        if self._cache:
-            self._cache.pop(key, None)
-            if key == "via":
-                self._cache.pop("vias", None)
+        self._cache.pop(key, None)
+        if key == "via":
+            self._cache.pop("vias", None)
 
     def _keep(self, value: object) -> None:
         """What was put on top need not be read again."""
