@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from evertone.model import Outcome, OutcomeKind
+from evertone.model import Attempt, Outcome, OutcomeKind
 from evertone.phone.attempt import AttemptJob
 from evertone.phone.exchange import Exchange, Leg
 from evertone.phone.flow_table import Flow
@@ -13,6 +14,9 @@ from evertone.phone.registration import Binding, granted_s
 from evertone.redundancy.interface import Late
 from evertone.sip.message import Request, Response
 from evertone.sip.values import NameAddr
+
+if TYPE_CHECKING:
+    from evertone.phone.line import Line
 
 __all__ = ["RegisterJob", "WipeJob"]
 
@@ -23,14 +27,14 @@ _LONGEST_INTERVAL_S = 7 * 24 * 3600  # a Min-Expires beyond it is not followed (
 class RegisterJob(AttemptJob):
     """One REGISTER attempt. ``expires_s`` 0 removes the binding made through this target."""
 
-    __slots__ = ("contact",)
+    __slots__ = ("contact", "removes")
 
     contact: NameAddr
 
-    @property
-    def removes(self) -> bool:
+    def __init__(self, line: Line, attempt: Attempt) -> None:
+        super().__init__(line, attempt)
+        self.removes = attempt.expires_s == 0
         """True for a removal (B6, R5)."""
-        return self.attempt.expires_s == 0
 
     def build(self, exchange: Exchange, flow: Flow) -> Request:
         """The REGISTER; CSeq + 1 for every transaction, one Call-ID for all targets (A1)."""
@@ -113,10 +117,9 @@ class WipeJob(RegisterJob):
 
     __slots__ = ()
 
-    @property
-    def removes(self) -> bool:
-        """Always."""
-        return True
+    def __init__(self, line: Line, attempt: Attempt) -> None:
+        super().__init__(line, attempt)
+        self.removes = True
 
     def _asked_s(self) -> int:
         return 0
