@@ -522,3 +522,9 @@ def test_how_long_a_list_takes(text: str, seconds: str) -> None:
         assert seconds in told[0]
     else:
         assert told == []
+
+
+def test_a_port_beside_naptr_is_named_where_it_is_not_written() -> None:
+    found = _findings(_PROXY + f"{_S1}transport_type = 3\n")
+    (message,) = (finding.message for finding in found if str(finding.rule) == "D2")
+    assert "account.1.outbound_proxy.1.port = 5060" in message

@@ -9,9 +9,11 @@ import pytest
 
 from evertone.errors import ConfigError
 from evertone.lab.rehearsal.zones import read_zone
+from evertone.observe.explanation.advice import Metric
 from evertone.observe.explanation.explain import Explanation, LineExplanation, explain
 from evertone.observe.explanation.figures import Outcome
 from evertone.observe.explanation.text import (
+    habits,
     home_words,
     missed_words,
     rules_named,
@@ -268,3 +270,77 @@ def test_what_check_refuses_is_refused_in_the_same_words() -> None:
 def test_no_line_in_use() -> None:
     with pytest.raises(ConfigError, match="no line is in use"):
         _explain("")
+
+
+# --- names that lead nowhere ------------------------------------------------------------------
+
+NOWHERE = read_zone("other.zone", b"other.example. A 203.0.113.7\n")
+
+
+def _by_zone(text: str, zone: str = "") -> LineExplanation:
+    known = read_zone("pbx.zone", zone.encode()) if zone else NOWHERE
+    return explain([("phone.cfg", (LINE + text).encode())], known).lines[0]
+
+
+def test_a_line_whose_name_leads_nowhere_is_told_so() -> None:
+    line = _by_zone(NAME)
+    assert line.outcomes == ()
+    assert line.changes == ()
+    (said,) = story(line)
+    assert said == (
+        "Server 1 (pbx.example) leads nowhere: there is no other way, so the phone never "
+        "registers, nobody can call it and no call that it makes gets through."
+    )
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_a_line_lives_by_its_second_server_where_the_first_leads_nowhere(kind: int) -> None:
+    second = "account.1.sip_server.2.address = backup.example\n"
+    kind_of = f"account.1.fallback.redundancy_type = {kind}\n"
+    line = _by_zone(NAME + second + kind_of, "backup.example. A 203.0.113.8\n")
+    nowhere, dies = story(line)
+    assert nowhere == "Server 1 (pbx.example) leads nowhere: the phone lives by what comes after it."
+    assert dies.startswith("When server2 falls silent: no call that you make gets through.")
+    assert {outcome.struck for outcome in line.outcomes} == {("server2",), ("dns",)}
+
+
+def test_a_proxy_that_leads_nowhere() -> None:
+    proxy = "account.1.outbound_proxy_enable = 1\naccount.1.outbound_proxy.1.address = edge.example\n"
+    assert next(story(_by_zone(ONE + proxy))).startswith("Proxy 1 (edge.example) leads nowhere: ")
+
+
+@pytest.mark.rule("F1", "R6")
+def test_the_worst_moment_is_just_after_a_try_that_failed() -> None:
+    text = (
+        "account.1.sip_server.1.address = pbx.example\n"
+        "account.1.sip_server.1.port = 5061\n"
+        "account.1.sip_server.1.transport_type = 2\n"
+        "account.1.sip_server.2.address = 2001:db8::6\n"
+    )
+    outcome = _outcome(_line(text), "primary-503")
+    assert outcome.home.after_s == pytest.approx(30, abs=0.1)
+
+
+def test_what_both_servers_have_in_common_is_said_once() -> None:
+    text = TWO + (
+        "account.1.outbound_proxy_enable = 1\n"
+        "account.1.outbound_proxy.1.address = edge.example\n"
+        "account.1.outbound_proxy.1.port = 0\n"
+    )
+    said = [text for text, _ in habits(_line(text))]
+    assert len(said) == len(set(said)) == 3
+
+
+def test_firmware_80_is_not_told_the_same_twice() -> None:
+    text = TWO + "evertone.firmware = 80\nevertone.model = SIP-T46G\n"
+    line = _line(text + "account.1.sip_server.1.retry_counts = 6\n")
+    waits = [change for change in line.changes if change.before.metric is Metric.WAIT]
+    assert [change.advice for change in waits] == ["invite-retries"]
+
+
+def test_a_phone_that_stays_tells_when_it_is_registered_again() -> None:
+    proxies = "".join(
+        f"account.1.outbound_proxy.{n}.address = 192.0.2.2{n}\n" for n in (1, 2)
+    )
+    line = _line(ONE + "account.1.outbound_proxy_enable = 1\n" + proxies)
+    assert list(story(line))[-1].endswith("It is registered again 30s after the end at worst.")

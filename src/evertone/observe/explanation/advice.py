@@ -143,6 +143,8 @@ def _fewer_invites(scene: Scene) -> Lines:
 
 
 def _fewer_registers(scene: Scene) -> Lines:
+    if scene.settings.firmware < 81:
+        return {}  # the same key, tried already (P3)
     return _paths(scene, "retry_counts", 2, _above("retry_counts", 2))
 
 

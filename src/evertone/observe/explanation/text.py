@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from evertone.config.settings import LineSettings
 from evertone.lab.rehearsal.spans import time_text
 from evertone.observe.explanation.advice import Change, Figure, Metric
-from evertone.observe.explanation.explain import Explanation, LineExplanation
+from evertone.observe.explanation.explain import Explanation, LineExplanation, Stop
 from evertone.observe.explanation.faults import PATIENCE_S
 from evertone.observe.explanation.figures import Home, Missed, Outcome, Waits
 from evertone.observe.text import printable
@@ -99,7 +99,8 @@ def home_words(outcome: Outcome) -> Words:
         text = "never leaves"
     rules = home.rules
     if home.deaf_s >= _A_MOMENT_S and home.deaf_s != home.after_s:
-        text += f"; calls to it are lost for {seconds_text(home.deaf_s)} more"
+        more = "ever" if math.isinf(home.deaf_s) else f"{seconds_text(home.deaf_s)} more"
+        text += f"; calls to it are lost for {more}"
         rules = tuple(dict.fromkeys((*rules, *home.deaf_rules)))
     return text, rules
 
@@ -109,12 +110,33 @@ def home_words(outcome: Outcome) -> Words:
 
 def story(line: LineExplanation) -> Iterator[str]:
     """What happens in the two cases that people ask about first, as sentences."""
+    yield from _nowhere(line)
     told = [outcome for outcome in line.outcomes if outcome.case.verb == "silence"]
     if told:
         yield _told(told[0])
     last = next((o for o in reversed(told) if not o.case.of_dns), None)
     if last is not None and last is not told[0]:
         yield _told(last)
+
+
+def _nowhere(line: LineExplanation) -> Iterator[str]:
+    """Names that no record is known of."""
+    comes = (
+        "there is no other way, so the phone never registers, nobody can call it and no call that "
+        "it makes gets through."
+        if line.scene.leads_nowhere
+        else "the phone lives by what comes after it."
+        if not line.order[0].hops
+        else "it cannot help where the others fail."
+    )
+    empty = [f"{_stop_name(stop)} ({stop.address})" for stop in line.order if not stop.hops]
+    if empty:
+        lead = "lead" if len(dict.fromkeys(empty)) > 1 else "leads"
+        yield f"{_names(dict.fromkeys(empty))} {lead} nowhere: {comes}"
+
+
+def _stop_name(stop: Stop) -> str:
+    return stop.group.value.capitalize()
 
 
 def _told(outcome: Outcome) -> str:
@@ -157,8 +179,12 @@ def _way_home(home: Home, watched_s: float) -> str:
         return f"It has not gone home {seconds_text(watched_s)} after all is well again."
     if home.moved:
         return f"It goes home by itself, {seconds_text(home.after_s)} after the end at worst."
+    if math.isinf(home.deaf_s):
+        return f"Nobody can call you {seconds_text(watched_s)} after all is well again."
     if home.deaf_s >= _A_MOMENT_S:
         return f"{seconds_text(home.deaf_s)} after the end at worst you can be called again."
+    if _A_MOMENT_S <= home.after_s < math.inf:
+        return f"It is registered again {seconds_text(home.after_s)} after the end at worst."
     return "It stays where it is."
 
 
@@ -203,12 +229,16 @@ def habits(line: LineExplanation) -> Iterator[Words]:
     for holds, text, rule in _HABITS:
         if holds(line.scene.line):
             yield text, (rule,)
+    yield from dict.fromkeys(_habits_of_lists(line))  # a proxy leads to both servers, say it once
+
+
+def _habits_of_lists(line: LineExplanation) -> Iterator[Words]:
     for stop in line.order:
         path = line.scene.line.path(stop.group, stop.registrar)
         if len(stop.hops) > 1:
             said, rule = _MODES[path.failback_mode]
             shared = _SHARING[path.register_on_enable]
-            where = f"{stop.group.value.capitalize()} leads to {len(stop.hops)} targets"
+            where = f"{_stop_name(stop)} leads to {len(stop.hops)} targets"
             yield f"{where}: {said}; {shared}.", (rule, Rule.B9)
 
 
