@@ -242,8 +242,13 @@ def _share(seconds: float, for_s: float) -> str:
     """``15m 7.5s of 1d, 1.1 %``; a start that took milliseconds is no outage."""
     if seconds < 1:
         return "never" if seconds < 0.1 else time_text(seconds)
-    share = 100 * seconds / for_s
-    return f"{time_text(seconds)} of {time_text(for_s)} ({share:.2g} %)"
+    return f"{time_text(seconds)} of {time_text(for_s)} ({_percent(seconds / for_s)})"
+
+
+def _percent(share: float) -> str:
+    """``100 %``, ``12 %``, ``1.2 %``, ``0.04 %``: two digits that count."""
+    percent = 100 * share
+    return f"{percent:.0f} %" if percent >= 9.95 else f"{percent:.2g} %"
 
 
 def _calls_of(rehearsal: Rehearsal, line: LineReport) -> list[str]:

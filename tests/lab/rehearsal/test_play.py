@@ -186,6 +186,20 @@ def test_a_proxy_that_is_down_keeps_callers_out_though_the_registrar_knows_the_l
     assert total_s(line.unreachable) == pytest.approx(600, abs=0.1)
 
 
+@pytest.mark.rule("R9")
+@pytest.mark.parametrize(("transport_type", "lost_s"), [(0, 0.0), (1, 60.0)])
+def test_servers_share_registrations_but_no_connection(transport_type: int, lost_s: float) -> None:
+    """Until the phone notices that its connection is dead, nobody can call it."""
+    settings = configured(
+        "sip_server.1.address = pbx.example",
+        "sip_server.1.port = 0",
+        f"sip_server.1.transport_type = {transport_type}",
+    )
+    line = rehearse(settings, faults=["server1.primary silence 10m..25m"], for_s=HOUR / 2).lines[0]
+    assert never(line.unregistered)
+    assert line.unreachable_s == pytest.approx(lost_s, abs=30 if lost_s else 0.1)
+
+
 @pytest.mark.rule("P2")
 def test_the_second_proxy_takes_over() -> None:
     settings = configured(*KINDS["two servers behind two proxies"])

@@ -299,14 +299,18 @@ def test_a_line_lives_by_its_second_server_where_the_first_leads_nowhere(kind: i
     kind_of = f"account.1.fallback.redundancy_type = {kind}\n"
     line = _by_zone(NAME + second + kind_of, "backup.example. A 203.0.113.8\n")
     nowhere, dies = story(line)
-    assert nowhere == "Server 1 (pbx.example) leads nowhere: the phone lives by what comes after it."
+    assert (
+        nowhere == "Server 1 (pbx.example) leads nowhere: the phone lives by what comes after it."
+    )
     assert dies.startswith("When server2 falls silent: no call that you make gets through.")
     assert {outcome.struck for outcome in line.outcomes} == {("server2",), ("dns",)}
 
 
 def test_a_proxy_that_leads_nowhere() -> None:
-    proxy = "account.1.outbound_proxy_enable = 1\naccount.1.outbound_proxy.1.address = edge.example\n"
-    assert next(story(_by_zone(ONE + proxy))).startswith("Proxy 1 (edge.example) leads nowhere: ")
+    proxy = "outbound_proxy_enable = 1", "outbound_proxy.1.address = edge.example"
+    assert next(story(_by_zone(ONE + "".join(f"account.1.{x}\n" for x in proxy)))).startswith(
+        "Proxy 1 (edge.example) leads nowhere: "
+    )
 
 
 @pytest.mark.rule("F1", "R6")
@@ -339,8 +343,6 @@ def test_firmware_80_is_not_told_the_same_twice() -> None:
 
 
 def test_a_phone_that_stays_tells_when_it_is_registered_again() -> None:
-    proxies = "".join(
-        f"account.1.outbound_proxy.{n}.address = 192.0.2.2{n}\n" for n in (1, 2)
-    )
+    proxies = "".join(f"account.1.outbound_proxy.{n}.address = 192.0.2.2{n}\n" for n in (1, 2))
     line = _line(ONE + "account.1.outbound_proxy_enable = 1\n" + proxies)
     assert list(story(line))[-1].endswith("It is registered again 30s after the end at worst.")

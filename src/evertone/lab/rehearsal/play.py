@@ -434,11 +434,18 @@ def _struck(strikes: Sequence[Strike], harm: Harm, for_s: float) -> dict[str, li
 def _reachable(
     kept: Sequence[Kept], site: Site, down: Mapping[str, list[Span]], ways: list[Span] | None
 ) -> list[Span]:
-    """When a server that worked knew a binding: its own, or one of those that share with it."""
+    """When a server that worked knew a binding: its own, or one of those that share with it.
+
+    A connection is not shared: whom a server knows over TCP or TLS, it alone can reach. Behind
+    a proxy the connection is the proxy's, and ``ways`` tell of it.
+    """
+    alone = [k for k in kept if k.connected and ways is None]
     found: list[Span] = []
+    for one in alone:
+        found += cut([(one.begin_s, one.end_s)], down.get(one.server, ()))
     for shares in {host.shares for host in site.hosts if host.shares}:
         sharers = [host.name for host in site.hosts if host.shares == shares]
-        spans = [(k.begin_s, k.end_s) for k in kept if k.server in sharers]
+        spans = [(k.begin_s, k.end_s) for k in kept if k.server in sharers and k not in alone]
         if not spans:
             continue
         all_down = down.get(sharers[0], [])
