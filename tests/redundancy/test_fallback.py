@@ -84,6 +84,24 @@ def test_concurrent_when_both_have_failed_requests_begin_at_the_working_server()
     assert bench.engine.snapshot().serving == 1
 
 
+@pytest.mark.rule("F1", "F5")
+def test_concurrent_nothing_is_home_while_neither_server_answers() -> None:
+    bench = pair(successive=False).start()
+    bench.run(100)
+    bench.set(t1=BUSY, t2=BUSY)
+    bench.request("INVITE")
+    bench.run(110)
+    away, nowhere = bench.saw(events.FellBack)
+    assert (str(away.rule), away.server) == ("F1", 2)
+    assert (str(nowhere.rule), nowhere.server, nowhere.hop) == ("F5", 1, None)
+    assert not bench.saw(events.FailedBack)
+    bench.set(t1=OK, t2=OK)
+    bench.run(200)
+    (home,) = bench.saw(events.FailedBack)[-1:]
+    assert home.hop is not None
+    assert (str(home.rule), home.hop.target) == ("F1", target(1))
+
+
 @pytest.mark.rule("F5")
 def test_successive_when_the_fallback_binding_runs_out_the_working_server_is_next() -> None:
     bench = pair(successive=True, fallback_timeout=3600)
