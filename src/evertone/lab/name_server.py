@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,6 +72,19 @@ def read_master_file(text: str, origin: str, name: str = "") -> dns.zone.Zone:
     )
 
 
+@functools.lru_cache(maxsize=8)
+def _records_of(text: str, origin: str) -> tuple[dns.rrset.RRset, ...]:
+    """What a master file holds; rehearsals read the same one over and over."""
+    try:
+        zone = read_master_file(text, origin)
+    except (dns.exception.DNSException, ValueError) as error:
+        raise ScenarioError(f"the zone {origin} cannot be read: {error}") from None
+    return tuple(
+        dns.rrset.from_rdata_list(name, rdataset.ttl, list(rdataset))
+        for name, rdataset in zone.iterate_rdatasets()
+    )
+
+
 class NameServer:
     """Answers for every name of ``zones``: master file text by origin, or one text for the root.
 
@@ -105,13 +119,8 @@ class NameServer:
         self._records = {}
         self._answers.clear()
         for origin, text in zones.items():
-            try:
-                zone = read_master_file(text, origin)
-            except (dns.exception.DNSException, ValueError) as error:
-                raise ScenarioError(f"the zone {origin} cannot be read: {error}") from None
-            for name, rdataset in zone.iterate_rdatasets():
-                rrset = dns.rrset.from_rdata_list(name, rdataset.ttl, list(rdataset))
-                self._records[name, rdataset.rdtype] = rrset
+            for rrset in _records_of(text, origin):
+                self._records[rrset.name, rrset.rdtype] = rrset
         self._answers.clear()
         self._names = set()
         for name, _ in self._records:

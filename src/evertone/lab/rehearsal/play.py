@@ -135,7 +135,7 @@ class _Play:
         self.caller = Caller(CALLER_ADDRESS, self.world.rng_for(CALLER))
         self.rung_at: dict[int, tuple[int, float]] = {}  # calls of the caller: line and time
         self.last_call: dict[int, int] = {}  # by line
-        self.bound_at: dict[int, tuple[int, Target | None]] = {}  # by line: server and target
+        self.bound_at: dict[tuple[int, int], Target | None] = {}  # by line and server
         for host in site.hosts:
             self._attach(host)
         world = self.world
@@ -260,11 +260,12 @@ class _Play:
 
     def _bound(self, event: Event) -> None:
         """A binding changed: call, but for one that is renewed where the last call got through."""
-        place = (event.server, event.hop.target if event.hop is not None else None)
-        called, bound = self.last_call.get(event.line, 0), self.bound_at.get(event.line)
+        key = (event.line, event.server)
+        place = event.hop.target if event.hop is not None else None
+        called, bound = self.last_call.get(event.line, 0), self.bound_at.get(key)
         if type(event) is not Refreshed or bound != place or called not in self.caller.rung:
             self.world.at(self.world.now + _SOON_S, partial(self._ring, event.line))
-        self.bound_at[event.line] = place
+        self.bound_at[key] = place
 
     def _ring(self, line: int) -> None:
         """Call the line by each of its registrars, the first one first."""

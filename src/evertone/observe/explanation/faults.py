@@ -48,6 +48,8 @@ class Scene:
     line: LineSettings
     site: Site
     seed: int
+    ttl_s: float
+    """The longest TTL of the addresses that the line is led to; 0 without any."""
 
     @classmethod
     def of(cls, settings: PhoneSettings, line: LineSettings, zone: Zone, seed: int) -> Scene:
@@ -62,7 +64,10 @@ class Scene:
             dns=settings.dns,
             security=settings.security,
         )
-        return cls(alone, line, survey(alone, zone, seed), seed)
+        site = survey(alone, zone, seed)
+        ttls = [hop.ttl_s for hops in hop_lists(site).values() for hop in hops]
+        ttl_s = max((ttl for ttl in ttls if ttl < float("inf")), default=0.0)
+        return cls(alone, line, site, seed, ttl_s)
 
     @property
     def first(self) -> Route:
@@ -96,7 +101,7 @@ class Scene:
         waits = [float(max(line.reg_fail_retry_interval, line.reg_failed_retry_max_time))]
         for route, _ in self._paths():
             path = line.path(route.group, route.registrar)
-            by_mode = {1: self._ttl_s(), 2: self.expires_s, 3: float(path.failback_timeout)}
+            by_mode = {1: self.ttl_s, 2: self.expires_s, 3: float(path.failback_timeout)}
             waits.append(by_mode.get(path.failback_mode, 0.0))
         if line.successive and len(line.registrars()) == 2:
             waits.append(line.fallback_timeout)
@@ -104,15 +109,11 @@ class Scene:
             waits.append(line.outbound_proxy_fallback_interval)
         return max(waits) + line.settle + line.spread
 
-    def _ttl_s(self) -> float:
-        ttls = [h.ttl_s for hops in hop_lists(self.site).values() for h in hops]
-        return max((ttl for ttl in ttls if ttl < float("inf")), default=0.0)
-
     @property
     def stale_s(self) -> float:
         """How long the phone can do without DNS."""
         dns = self.settings.dns
-        return self._ttl_s() + (dns.last_cache_expired if dns.last_cache_expired_enable else 0)
+        return self.ttl_s + (dns.last_cache_expired if dns.last_cache_expired_enable else 0)
 
 
 _Struck = Callable[[Scene], tuple[Host, ...]]
