@@ -498,6 +498,29 @@ def test_a_refresh_of_the_fallback_server_that_is_under_way_does_not_take_the_li
     assert bench.engine.snapshot().serving == 1
 
 
+@pytest.mark.rule("P2")
+def test_a_refresh_by_proxy_2_that_is_under_way_does_not_take_the_line_back() -> None:
+    # found by the swarm (seed 77000014): with every try home, for ever
+    bench = proxied(two_proxies=True, outbound_proxy_fallback_interval=61)
+    bench.granted_s = 120
+    bench.set(t5=REFUSED, t6=REFUSED)
+    bench.start()
+    bench.run(59)
+    assert bench.engine.snapshot().proxy is P2
+    bench.set(t5=OK, t6=OK, t7=SILENT)
+    bench.by_registrar[1] = OK
+    bench.run(60.5)
+    (refresh,) = (a for at, a in bench.sends if at > 60 and a.registrar == 2)
+    bench.run(62)
+    assert bench.engine.snapshot().proxy is P1
+    bench.give(io.Finished(refresh.id, OK, 120))
+    bench.run(63)
+    assert bench.engine.snapshot().proxy is P1
+    assert len(bench.saw(events.FellBack)) == 1
+    bench.run(200)
+    assert bench.sent("REGISTER")[-1][2] == 5
+
+
 @pytest.mark.rule("P2", "R8")
 def test_after_a_network_change_the_first_proxy_is_the_first_again() -> None:
     bench = proxied(two_proxies=True, outbound_proxy_fallback_interval=100)

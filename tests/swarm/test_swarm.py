@@ -40,6 +40,7 @@ FAILED_ONCE = {
     999: "X3 asked a primary for ever that the line would never go home to",
     1339: "with DNS down the order of static records made a new primary",
     1904: "a call that waited for a REGISTER through a live proxy gave up",
+    77000014: "a refresh by proxy 2 took the line back from proxy 1 with every try home",
 }
 
 

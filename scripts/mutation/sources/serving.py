@@ -17,7 +17,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "F1",
         "the other server serves",
         _SERVING,
-        "        state.serving = serving\n",
+        "        moved, state.serving = serving != state.serving, serving\n",
         "        return\n",
     ),
     (
@@ -83,6 +83,13 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "        return (FALLBACK, WORKING)\n",
     ),
     (
+        "F5",
+        "nothing is home while neither server answers",
+        _SERVING,
+        "        elif moved:\n            self._stranded = True\n",
+        '        elif moved:\n            self._announce_home(now, hop, Rule.F1, "")\n',
+    ),
+    (
         "F6",
         "a merged INVITE rings once",
         "phone/uas.py",
@@ -130,6 +137,13 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         _SERVING,
         "            state.timers.set(PROXY_PROBE, now + interval + state.spread_s())\n",
         "",
+    ),
+    (
+        "P2",
+        "what began by proxy 2 does not lead back to it",
+        _SERVING,
+        "if hop.group.is_proxy and (hop.group is Group.PROXY1 or began is not Group.PROXY2):\n",
+        "if hop.group.is_proxy:\n",
     ),
     (
         "P3",

@@ -52,13 +52,16 @@ class Serving:
             return (WORKING, FALLBACK)
         return (registrar,) if registrar == state.on else ()
 
-    def registered(self, registrar: int, hop: Hop, now: float) -> None:
-        """A 2xx to REGISTER: the line moves where its redundancy type says (F1-F4, P2)."""
+    def registered(self, registrar: int, hop: Hop, began: Group | None, now: float) -> None:
+        """A 2xx to REGISTER: the line moves where its redundancy type says (F1-F4, P2).
+
+        What ``began`` by proxy 2 says nothing of proxy 1: it does not take the line back.
+        """
         if self._state.fallback is FallbackType.SUCCESSIVE:
             self._stand_on(registrar, hop, now)
         else:
             self.recompute(hop, now)
-        if hop.group.is_proxy:
+        if hop.group.is_proxy and (hop.group is Group.PROXY1 or began is not Group.PROXY2):
             self._stand_on_proxy(hop.group, registrar, hop, now)
 
     def recompute(self, hop: Hop | None, now: float) -> None:
