@@ -401,8 +401,12 @@ def test_every_verb_has_been_said() -> None:
         ("server1 lose:200 1m..2m", "more than 100 %"),
         ("server1 delay:2w 1m..2m", "must be written delay:TIME"),
         ("server1 299 1m..2m", "there are: silence"),
-        ("dns 503 1m..2m", "dns is no SIP server"),
-        ("server1 servfail 1m..2m", "is no DNS server"),
+        (
+            "dns 503 1m..2m",
+            "503 is nothing that dns does; it may strike server1.primary, server1.2",
+        ),
+        ("phone servfail 1m..2m", "servfail is nothing that phone does; it may strike dns"),
+        ("server1 servfail 1m..2m", "it may strike dns"),
         ("phone mute 1m..2m", "silence cuts its network"),
     ],
 )

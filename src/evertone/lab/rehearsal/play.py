@@ -16,6 +16,7 @@ from functools import partial
 from evertone.config.settings import PhoneSettings
 from evertone.errors import FaultError, LimitError, UsageError
 from evertone.events import CallChanged, Event, Refreshed, Registered, Unregistered
+from evertone.lab.faults import FAULTS
 from evertone.lab.name_server import NameServer
 from evertone.lab.record import Packet, Record
 from evertone.lab.registrations import Binding
@@ -202,8 +203,13 @@ class _Play:
             for fault in strike.faults:
                 try:
                     self.world.inject(fault)
-                except FaultError as error:
-                    raise FaultError(f"'{strike}': {error}") from None
+                except FaultError:
+                    of_dns = FAULTS[fault.verb].strikes == "dns"
+                    fit = [h.name for h in self.site.hosts if (h.role == "dns") is of_dns]
+                    raise FaultError(
+                        f"'{strike}': {strike.verb} is nothing that {fault.subject} does; "
+                        f"it may strike {', '.join(fit)}"
+                    ) from None
 
     # --- calls ------------------------------------------------------------------------------
 
