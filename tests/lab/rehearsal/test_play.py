@@ -460,3 +460,6 @@ def test_a_name_that_leads_nowhere_is_said_and_survived() -> None:
     ran = rehearse(configured("sip_server.1.address = pbx.example"), zone=zone, for_s=600)
     assert "nothing known of pbx.example" in ran.site.remarks[-1]
     assert ran.lines[0].unregistered_s == 600
+    assert "server1" not in ran.site.names.shown
+    with pytest.raises(FaultError, match="no target 'server1'; there are: dns"):
+        rehearse(ran.site.settings, zone=zone, faults=["server1 silence 1m..2m"], for_s=600)

@@ -365,6 +365,7 @@ class _Surveyor:
         hosts = {
             alias: tuple(self._by_address[address].name for address in addresses)
             for alias, addresses in self._aliases.items()
+            if addresses  # a name that leads nowhere cannot be struck
         }
         own = dict.fromkeys(host.name for host in self._by_address.values())
         groups = [a for a in (*_GROUP_NAMES.values(), "dns") if a in hosts and a not in own]

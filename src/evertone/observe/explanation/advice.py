@@ -181,6 +181,12 @@ def _number(name: str, most: int, value: Callable[[Scene], int]) -> Callable[[Sc
     return lambda scene: {_own(scene, name): most} if value(scene) > most else {}
 
 
+def _growing_wait(scene: Scene) -> int:
+    """The longest wait between two tries, where waits grow at all (R6)."""
+    line = scene.line
+    return line.reg_failed_retry_max_time if line.reg_failed_retry_min_time > 0 else 0
+
+
 def _longer_stale(scene: Scene) -> Lines:
     dns = scene.settings.dns
     key = "static.network.dns.last_cache_expired"
@@ -317,9 +323,7 @@ ADVICES: tuple[Advice, ...] = (
         Rule.R6,
         Metric.DEAF,
         ("all-silent", "list-silent", "primary-silent"),
-        _number(
-            "reg_failed_retry_max_time", 60, lambda scene: scene.line.reg_failed_retry_max_time
-        ),
+        _number("reg_failed_retry_max_time", 60, _growing_wait),
         "a REGISTER every minute while no server answers",
     ),
 )
