@@ -11,8 +11,9 @@ from evertone.errors import ConfigError
 from evertone.lab.rehearsal.zones import read_zone
 from evertone.observe.explanation.advice import Metric
 from evertone.observe.explanation.explain import Explanation, LineExplanation, explain
-from evertone.observe.explanation.figures import Outcome
+from evertone.observe.explanation.figures import Home, Outcome
 from evertone.observe.explanation.text import (
+    _way_home,
     habits,
     home_words,
     missed_words,
@@ -343,6 +344,24 @@ def test_firmware_80_is_not_told_the_same_twice() -> None:
 
 
 def test_a_phone_that_stays_tells_when_it_is_registered_again() -> None:
+    """The worst moment is after a try that failed when the registration had run out."""
     proxies = "".join(f"account.1.outbound_proxy.{n}.address = 192.0.2.2{n}\n" for n in (1, 2))
     line = _line(ONE + "account.1.outbound_proxy_enable = 1\n" + proxies)
-    assert list(story(line))[-1].endswith("It is registered again 30s after the end at worst.")
+    outcome = _outcome(line, "all-silent")
+    assert outcome.home.deaf_s == pytest.approx(30, abs=1)
+    assert list(story(line))[-1].endswith("30s after the end at worst you can be called again.")
+
+
+@pytest.mark.parametrize(
+    ("home", "said"),
+    [
+        (Home(False, 0.0, 0.0, ()), "It stays where it is."),
+        (Home(False, 30.0, 0.0, ()), "It is registered again 30s after the end at worst."),
+        (Home(False, 30.0, 7.5, ()), "7.5s after the end at worst you can be called again."),
+        (Home(False, math.inf, math.inf, ()), "Nobody can call you 1h after all is well again."),
+        (Home(True, 600.0, 0.0, ()), "It goes home by itself, 10m after the end at worst."),
+        (Home(True, math.inf, 0.0, ()), "It has not gone home 1h after all is well again."),
+    ],
+)
+def test_the_way_home_in_words(home: Home, said: str) -> None:
+    assert _way_home(home, 3600.0) == said

@@ -19,12 +19,14 @@ from evertone.events import (
     ProbeFailed,
     ResolveFailed,
     TargetFailed,
+    Unregistered,
 )
 from evertone.lab.rehearsal.calls import CallPlan
 from evertone.lab.rehearsal.play import rehearse
 from evertone.lab.rehearsal.report import Rehearsal
 from evertone.lab.rehearsal.site import Host, Route, Site, hop_lists, survey
 from evertone.lab.rehearsal.zones import Zone, literal
+from evertone.rules import Rule
 
 __all__ = ["CASES", "Case", "Scene", "Stage", "cases_of"]
 
@@ -272,7 +274,10 @@ class Stage:
             return round(self.begin_s + self.outage_s(case) / 2, 3)
         pauses = {earlier: later - earlier for earlier, later in pairwise(turns)}
         longest_s = max(pauses.values(), default=0.0) - _ALIKE_S
-        worst = next((at for at, pause_s in pauses.items() if pause_s >= longest_s), turns[0])
+        longest = [at for at, pause_s in pauses.items() if pause_s >= longest_s] or turns[:1]
+        ran_out = (e.at for e in events if isinstance(e, Unregistered) and e.rule is Rule.R3)
+        bare_s = next(ran_out, 0.0)  # from there on nobody can call the phone either
+        worst = next((at for at in longest if at > bare_s), longest[0])
         return round(worst, 3) + _JUST_MISSED_S
 
 
