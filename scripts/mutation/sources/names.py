@@ -130,8 +130,8 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "D11",
         "a list lives so long",
         "dns/locator.py",
-        "if standing is not None and now < standing[0].valid_until:",
-        "if standing is not None:",
+        "if hops is None or now >= hops[0].valid_until:",
+        "if hops is None:",
     ),
     (
         "D12",
