@@ -15,8 +15,8 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "R1",
         "the primary first",
         _HOPLIST,
-        "            return list(self.hops)\n",
-        "            return list(reversed(self.hops))\n",
+        "            if not self.away:\n                return list(self.hops)\n",
+        "            if not self.away:\n                return list(reversed(self.hops))\n",
     ),
     (
         "R3",
@@ -124,7 +124,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "Contact is the flow's",
         "phone/identity.py",
         (
-            '            params = (("transport", transport.value.lower()), *params)\n'
+            '            params = (("transport", transport.text.lower()), *params)\n'
             '        uri = Uri("sip", self.user, _host(address), port, params)'
         ),
         '            pass\n        uri = Uri("sip", self.user, _host(address), port, params)',
@@ -133,16 +133,16 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "R11",
         "Service-Route",
         "phone/register.py",
-        '        if "Service-Route" in response:',
-        "        if False:",
+        "            routes = lenient(lambda: response.service_routes, ())",
+        "            routes = ()",
     ),
     # --- B: failback
     (
         "B1",
         "every request begins at the primary",
         _HOPLIST,
-        "if begin is None and (stay or self.failback.start is not Start.TOP):",
-        "if begin is None:",
+        "if stay or self.failback.start is not Start.TOP:",
+        "if True:",
     ),
     (
         "B2",
@@ -183,7 +183,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "B6",
         "the binding left is removed",
         _REGISTERING,
-        "            self._remove_leftovers(registrar, attempt.hop, walk, now)",
+        "            self._remove_leftovers(registration, attempt.hop, walk, now)",
         "            pass",
     ),
     (
@@ -197,8 +197,8 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "B6",
         "the primary alone",
         _HOMING,
-        "            return list(lst.hops[:1]) if lst.away else []",
-        "            return list(lst.hops) if lst.away else []",
+        "            return list(lst.hops[:1]) if asked else []",
+        "            return list(lst.hops) if asked else []",
     ),
     (
         "B7",
