@@ -193,11 +193,13 @@ class Engine:
             self._homing.idle(now)
 
     def _flow_lost(self, event: io.FlowLost, now: float) -> None:
-        """R9: every registration that the flow carried."""
+        """R9: every registration that the flow carried; a binding at a target that the line has
+        left is none (B9), or the old connection's end would send the line home."""
         if not event.target.transport.reliable:
             return
         for registration in self._state.registrations.values():
-            if registration.stands_at(event.target, now):
+            held = registration.binding(now)
+            if held is not None and held.hop.target == event.target:
                 self._registering.flow_lost(registration.registrar, event.target, now)
 
     def _late(self, event: io.Late, now: float) -> None:
