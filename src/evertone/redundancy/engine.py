@@ -357,15 +357,20 @@ class Engine:
 
     def _may_use(self, walk: Walk, attempt: Attempt, now: float) -> bool:
         """May the target that answered become the current one (B2-B4, B7, C2)?"""
+        target = attempt.hop.target
         lst = self._state.lists.get((attempt.registrar, attempt.hop.group))
-        if lst is None or lst.hop_of(attempt.hop.target) is None:
+        if lst is None or lst.hop_of(target) is None:
             return False
         if walk.purpose is Purpose.IN_DIALOG:
             # a dialog's own target is not the line's, unless the line's has just failed
-            return lst.current is not None and (attempt.registrar, lst.current) in walk.failed
+            return lst.current is not None and walk.left(lst.current)
+        if lst.failback.start is Start.TOP:
+            return True
+        if lst.current not in (None, target) and not walk.left(lst.current):
+            return False  # sent before the line moved: its answer is no way home (B5, B6)
         if lst.failback.start is not Start.REGISTERED or not lst.path.register_on_enable:
             return True
-        return self._state.registrations[attempt.registrar].stands_at(attempt.hop.target, now)
+        return self._state.registrations[attempt.registrar].stands_at(target, now)
 
 
 _INPUTS: dict[type, Callable[[Engine, Any, float], None]] = {

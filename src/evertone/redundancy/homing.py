@@ -142,6 +142,9 @@ class Homing:
         """Where the walk begins and in what order it goes on (B1-B4, B6, B7)."""
         if walk.purpose in _PRIMARY_ALONE:
             asked = lst.away or walk.purpose is Purpose.SETTLE
+            if walk.purpose is Purpose.HOME and lst.failback.needs_idle and not self._state.idle:
+                lst.home_due = lst.away  # a call began while the name was resolved (B5)
+                asked = False
             return list(lst.hops[:1]) if asked else []
         if not lst.away:
             return lst.order(walk.first)

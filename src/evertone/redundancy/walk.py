@@ -129,6 +129,11 @@ class Walk:
         left = (*self.queue, *self.spare)
         return any((self.registrar, hop.target) not in self.failed for hop in left)
 
+    def left(self, target: Target | None) -> bool:
+        """``target`` did not serve this walk on this leg: it failed, or was passed over (A2)."""
+        passed = (hop for at, _, hop in self.passed_over if at == self.registrar_index)
+        return (self.registrar, target) in self.failed or any(h.target == target for h in passed)
+
     def take_hop(self) -> Hop | None:
         """The next hop of this leg that has not failed this walk."""
         while self.queue or self.spare:
