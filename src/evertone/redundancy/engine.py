@@ -363,7 +363,7 @@ class Engine:
             return False
         if walk.purpose is Purpose.IN_DIALOG:
             # a dialog's own target is not the line's, unless the line's has just failed
-            return lst.current is not None and walk.left(lst.current)
+            return lst.current is not None and (walk.registrar, lst.current) in walk.failed
         if lst.failback.start is Start.TOP:
             return True
         if lst.current not in (None, target) and not walk.left(lst.current):

@@ -146,15 +146,17 @@ class Homing:
                 lst.home_due = lst.away  # a call began while the name was resolved (B5)
                 asked = False
             return list(lst.hops[:1]) if asked else []
+        # R9: the same target first, unless the line has left it: B says where a REGISTER starts
+        first = walk.first if lst.current in (None, walk.first) else None
         if not lst.away:
-            return lst.order(walk.first)
+            return lst.order(first)
         if walk.refresh and self._home_with_refresh(lst, now):
             lst.last_home_try = now
             walk.trying_home = True
             walk.reason, walk.rule = Reason.FAILBACK, lst.failback.rule
             home = lst.hops[0]
             return [home, *(hop for hop in lst.order() if hop is not home)]
-        return lst.order(walk.first, stay=not self._settling.settled(lst, now))
+        return lst.order(first, stay=not self._settling.settled(lst, now))
 
     def dialog_paths(
         self, registrar: int, paths: tuple[Group, ...], at: Target
