@@ -153,6 +153,23 @@ def test_what_fell_due_in_a_call_is_void_after_another_failover() -> None:
     assert bench.sent("REGISTER")[-1] == (230.03, "REGISTER", 1)
 
 
+@pytest.mark.rule("B6", "B5")
+def test_a_try_home_that_fails_in_a_call_is_not_made_again_at_its_end() -> None:
+    bench = away(bench_of(failback_mode=3, failback_timeout=60, retry_counts=10))
+    bench.set(t1=SILENT)
+    bench.run(161)
+    assert bench.sent()[-1] == (160.02, "REGISTER", 1)
+    bench.give(io.CallsChanged(idle=False))
+    bench.request("INVITE")
+    bench.run(200)
+    bench.set(t1=OK)
+    bench.give(io.CallsChanged(idle=True))  # the try failed at 192.02: the time runs anew
+    bench.run(252)
+    assert len(bench.sent("REGISTER")) == 2
+    bench.run(253)
+    assert bench.sent("REGISTER")[-1] == (252.02, "REGISTER", 1)
+
+
 @pytest.mark.rule("B5")
 @pytest.mark.parametrize("mode", [1, 3])
 def test_a_call_that_begins_while_the_way_home_is_resolved_puts_it_off(mode: int) -> None:

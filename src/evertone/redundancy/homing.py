@@ -105,6 +105,7 @@ class Homing:
     def postpone(self, lst: HopList, now: float) -> None:
         """The time until the next try home runs anew."""
         lst.away_since = now if lst.away else None
+        lst.home_due = False
         self.arm(lst)
 
     def forget(self, registrar: int) -> None:
