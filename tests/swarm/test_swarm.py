@@ -44,6 +44,7 @@ FAILED_ONCE = {
     5006: "the answer to an INVITE sent before the failover took the line home, in a call",
     5154: "what had fallen due in a call led home though another failover had come since",
     5271: "a call began while the way home was resolved, and the line went home in it",
+    302051: "an INVITE that had passed over where the line went meanwhile took it home",
     301047: "a try home that failed in a call was made again at its end",
     5644: "the end of a connection to a target that the line had left took the line home",
 }

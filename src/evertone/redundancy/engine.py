@@ -361,12 +361,13 @@ class Engine:
         lst = self._state.lists.get((attempt.registrar, attempt.hop.group))
         if lst is None or lst.hop_of(target) is None:
             return False
+        just_failed = lst.current is not None and (attempt.registrar, lst.current) in walk.failed
         if walk.purpose is Purpose.IN_DIALOG:
             # a dialog's own target is not the line's, unless the line's has just failed
-            return lst.current is not None and (walk.registrar, lst.current) in walk.failed
+            return just_failed
         if lst.failback.start is Start.TOP:
             return True
-        if lst.current not in (None, target) and not walk.left(lst.current):
+        if lst.current not in (None, target, walk.found) and not just_failed:
             return False  # sent before the line moved: its answer is no way home (B5, B6)
         if lst.failback.start is not Start.REGISTERED or not lst.path.register_on_enable:
             return True

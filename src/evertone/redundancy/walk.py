@@ -75,6 +75,8 @@ class Walk:
     extended: bool = field(default=False, init=False)
     cancelled: bool = field(default=False, init=False)
     # a removal: meanwhile a REGISTER was granted what it takes away
+    # where the line stood in the list of this leg when it began
+    found: Target | None = field(default=None, init=False)
     overtaken: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -128,11 +130,6 @@ class Walk:
         """A hop of this leg remains that this walk has not found wanting."""
         left = (*self.queue, *self.spare)
         return any((self.registrar, hop.target) not in self.failed for hop in left)
-
-    def left(self, target: Target | None) -> bool:
-        """``target`` did not serve this walk on this leg: it failed, or was passed over (A2)."""
-        passed = (hop for at, _, hop in self.passed_over if at == self.registrar_index)
-        return (self.registrar, target) in self.failed or any(h.target == target for h in passed)
 
     def take_hop(self) -> Hop | None:
         """The next hop of this leg that has not failed this walk."""
