@@ -74,9 +74,9 @@ class Walk:
     last_outcome: Outcome | None = field(default=None, init=False)
     extended: bool = field(default=False, init=False)
     cancelled: bool = field(default=False, init=False)
-    # a removal: meanwhile a REGISTER was granted what it takes away
     # where the line stood in the list of this leg when it began
     found: Target | None = field(default=None, init=False)
+    # a removal: meanwhile a REGISTER was granted what it takes away
     overtaken: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
