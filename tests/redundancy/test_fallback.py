@@ -207,6 +207,20 @@ def test_successive_gives_up_a_try_in_flight_when_the_binding_expires() -> None:
     assert bench.abandoned  # the try of 597.51
 
 
+@pytest.mark.rule("B9", "F1")
+def test_in_concurrent_mode_it_is_register_on_enable_that_asks_for_a_register_first() -> None:
+    server = ServerSettings(address="b.example", register_on_enable=1)
+    bench = Bench(
+        line(ServerSettings(address="a.example"), server), {S1: hops(S1, 1), S2: hops(S2, 2, 3)}
+    ).start()
+    bench.run(10)
+    bench.set(t1=REFUSED, t2=REFUSED)
+    bench.request("INVITE")
+    bench.run(20)
+    first = [a for _, a in bench.sends if a.request == 1 and a.method == "REGISTER"]
+    assert [(a.hop.target, a.rule.id) for a in first] == [(target(3), "B9")]
+
+
 @pytest.mark.rule("F3", "F4")
 def test_successive_a_call_registers_with_the_other_server_and_goes_there() -> None:
     bench = pair(successive=True, fallback_timeout=20).start()

@@ -463,7 +463,7 @@ class Registering:
         lst = self._state.hop_list(walk.registrar, walk.group)
         if step is Step.RESULT and walk.hop is not None:
             self._homing.failed(lst, walk.hop, outcome, now)
-        elif walk.last_attempt is None:  # the primary is passed over, or DNS led nowhere
+        elif walk.last_attempt is None and not lst.home_due:  # passed over, or DNS led nowhere
             self._homing.postpone(lst, now)
 
     def _probe_ended(self, walk: Walk, outcome: Outcome, now: float) -> None:
