@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from evertone.config.settings import DnsSettings
 from evertone.dns.cache import Cache, CacheEntry
 from evertone.dns.locate import Where
 from evertone.dns.records import Answer, AnswerKind, Found, Question
 from evertone.dns.static import StaticRecords
+from evertone.fixed import fixed
 from evertone.model import HopSource
 
 __all__ = ["ORDER", "Source", "Sources"]
@@ -34,7 +35,7 @@ ORDER: dict[int, tuple[Source, ...]] = {
 """``static_cache_pri`` (D13)."""
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class _Inquiry:
     """One question on behalf of one line; ``said`` is the name servers' word, if it is known."""
 
@@ -142,6 +143,6 @@ def _found(answer: Answer, until: float) -> Found:
         answer.records,
         answer.ttl_s,
         until,
-        text=answer.text or answer.kind.value,
+        text=answer.text or answer.kind.text,
         unanswered=answer.kind is AnswerKind.FAILED,
     )
