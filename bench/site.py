@@ -152,7 +152,8 @@ class Site:
         )
         settings = PhoneSettings(lines=lines, reg_surge_prevention=plan.start_within_s)
         instance = f"urn:uuid:00000000-0000-1000-8000-{index:012x}"
-        phone = Phone(settings, instance, self.world.rng_for(name), (Nameserver(NAMES),))
+        rng, names = self.world.rng_for(name), (Nameserver(NAMES),)
+        phone = Phone(settings, instance, rng, names, families=frozenset({4}))  # as its address
         self.world.attach(name, phone, [f"10.{index >> 16}.{index >> 8 & 255}.{index & 255}"])
         return phone
 
