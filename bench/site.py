@@ -65,8 +65,8 @@ class Trace(Record):
 class Plan:
     """What to simulate: ``lines`` on phones of ``per_phone``, for ``hours``. Phones start within
     ``start_within_s`` seconds (R7); the primary is silent for the ten minutes in which every
-    line refreshes for the time ``outage_at_refresh`` (0: never). ``nonce_s``: how long the
-    servers take one nonce."""
+    line refreshes for the time ``outage_at_refresh`` (0: never). ``digest``: the servers ask for
+    passwords, and take one nonce for ``nonce_s``."""
 
     lines: int
     hours: float
@@ -74,6 +74,7 @@ class Plan:
     outage_at_refresh: int = 0
     start_within_s: int = 60
     expires_s: int = 3600
+    digest: bool = True
     nonce_s: int = 86_400
 
     @property
@@ -93,7 +94,7 @@ class Site:
     def __init__(self, plan: Plan, seed: int, record: Record | None = None) -> None:
         self.plan = plan
         self.world = World(seed, record=record or Record(packets=False))
-        users = {user(n): f"secret-{n}" for n in range(plan.lines)}
+        users = {user(n): f"secret-{n}" for n in range(plan.lines if plan.digest else 0)}
         self.servers = put_on_stage(self.world, _scenario(users, plan.nonce_s))
         self.phones = [self._phone(index) for index in range(plan.phones)]
         if plan.outage_at_refresh:
