@@ -15,6 +15,7 @@ from evertone.sip.grammar import (
     LIST_HEADERS,
     MAX_INTEGER,
     header_key,
+    is_token,
     parse_integer,
     split_list,
 )
@@ -215,6 +216,17 @@ class Message:
                 raise SipParseError("no via")
             value = self._cache["via"] = parse_via(elements[0])
         return value
+
+    @property
+    def branch(self) -> str:
+        """The branch of the topmost Via; the rest of it is not read where it stands as usual."""
+        if "via" not in self._cache:
+            lines = (self._index or self._indexed()).get("via")
+            if isinstance(lines, str) and "," not in lines and '"' not in lines:
+                branch = lines.partition(";branch=")[2].partition(";")[0]
+                if branch and is_token(branch):
+                    return branch
+        return self.via.branch
 
     @property
     def vias(self) -> tuple[Via, ...]:

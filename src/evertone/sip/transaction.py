@@ -257,7 +257,7 @@ class TransactionLayer:
 
     def _take_response(self, response: Response, now: float) -> None:
         # RFC 3261 §17.1.3: branch of the topmost Via, and the method of CSeq
-        tx = self._run.clients.get((response.via.branch, response.cseq.method))
+        tx = self._run.clients.get((response.branch, response.cseq.method))
         if tx is None:
             self._stray(response, "an answer that nobody asked for")
         else:
