@@ -158,8 +158,9 @@ def note_source(request: Request, source: tuple[str, int]) -> None:
     address, port = source
     via = request.via
     if via.wants_rport:
-        via = via.seen_from(address, port)
-    elif via.host.strip("[]").lower() != address.lower():
+        request.see_from(address, port)
+        return
+    if via.host.strip("[]").lower() != address.lower():
         via = via.with_param("received", address)
     else:
         return

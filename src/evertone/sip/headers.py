@@ -116,6 +116,20 @@ class Message:
         self._added("via", text)
         self._cache["via"] = via
 
+    def see_from(self, address: str, port: int) -> None:
+        """Fill in ``rport`` and ``received`` of the topmost Via (RFC 3581 §4)."""
+        via = self.via.seen_from(address, port)
+        place = self._place("via")
+        name, old = self.headers[place]
+        if old.count(";rport;") == 1 and "received" not in old and "," not in old:
+            # as nearly all write it: nothing else of it need be written anew
+            text = old.replace(";rport;", f";rport={port};") + f";received={address}"
+            self.headers[place] = (name, text)
+            self._changed("via", old, text)
+            self._cache["via"] = via
+        else:
+            self.set_first("Via", via)
+
     def set(self, name: str, value: object) -> None:
         """Replace all headers of this name by one, at the place of the first, else at the end."""
         key = KEYS.get(name) or header_key(name)
