@@ -300,8 +300,11 @@ def parse_params(text: str) -> Params:
     and for a name that comes twice (RFC 3261 §7.3.1).
     """
     if _PLAIN_PARAMS.fullmatch(text) is not None:
-        parts = [part.partition("=") for part in text[1:].split(";")] if text else ()
-        return _distinct([(name.lower(), value or None) for name, _, value in parts])
+        params: list[tuple[str, str | None]] = []
+        for part in text[1:].split(";") if text else ():
+            name, _, value = part.partition("=")
+            params.append((name.lower(), value or None))
+        return _distinct(params)
     return _cached_params(text) if len(text) <= _CACHED_TEXT else _any_params(text)
 
 
