@@ -141,7 +141,11 @@ class Book:
 
     def next_expiry(self) -> float | None:
         """When the next binding runs out."""
-        return min([b.expires_at for b in self.bindings.values()], default=None)
+        first = None
+        for binding in self.bindings.values():
+            if first is None or binding.expires_at < first:
+                first = binding.expires_at
+        return first
 
     def on_flow(self, flow: Flow) -> list[Binding]:
         """The bindings that this flow carries (R9)."""
