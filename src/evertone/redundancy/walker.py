@@ -240,7 +240,8 @@ class Walker:
         first = walk.purpose is _REQUEST and self._host.must_register(walk, hop, now)
         if first or walk.purpose in _BINDING_PURPOSES:
             # RFC 3261 §10.2: no REGISTER while another one to the same place is under way
-            in_flight = self._register_in_flight(walk.registrar, hop.target)
+            attempts = self._attempts
+            in_flight = self._register_in_flight(walk.registrar, hop.target) if attempts else None
             if in_flight is not None:
                 walk.stage = Stage.JOINED
                 self._joiners.setdefault(in_flight, []).append(walk)

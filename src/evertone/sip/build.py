@@ -9,7 +9,7 @@ from typing import Final
 from evertone.errors import SipParseError
 from evertone.sip.grammar import KEYS, header_key
 from evertone.sip.message import Request, Response
-from evertone.sip.values import NameAddr, Uri, Via
+from evertone.sip.values import NameAddr, Uri
 
 __all__ = [
     "ALLOW",
@@ -145,8 +145,7 @@ def stamp_via(request: Request, transport: str, host: str, port: int, branch: st
     """
     shown = f"[{host}]" if ":" in host else host
     # rport is asked for on every transport: a proxy behind a NAT may be on any of them
-    params = (("rport", None), ("branch", branch))
-    request.put_via(Via(transport, shown, port, params))
+    request.put_on_top("Via", f"SIP/2.0/{transport} {shown}:{port};rport;branch={branch}")
 
 
 def note_source(request: Request, source: tuple[str, int]) -> None:

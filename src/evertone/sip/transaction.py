@@ -158,7 +158,7 @@ class TransactionLayer:
         if self._full():
             raise LimitError("too many transactions")
         method = request.method
-        key = (request.via.branch, method)
+        key = (request.branch, method)
         if key in run.clients:
             raise UsageError(f"{method} needs a fresh branch")
         rows = _CLIENT_INVITE if method == "INVITE" else _CLIENT_OTHER
