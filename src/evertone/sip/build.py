@@ -136,6 +136,9 @@ def new_call_id(rng: random.Random) -> str:
 
 # --- Via --------------------------------------------------------------------------------------
 
+_ASKS_RPORT: Final = ("rport", None)
+
+
 
 def stamp_via(request: Request, transport: str, host: str, port: int, branch: str) -> None:
     """Put our Via, asking for ``rport`` (RFC 3581 §3), on top.
@@ -156,7 +159,7 @@ def note_source(request: Request, source: tuple[str, int]) -> None:
     """
     address, port = source
     via = request.via
-    if via.wants_rport:
+    if _ASKS_RPORT in via.params or via.wants_rport:
         request.see_from(address, port)
         return
     if via.host.strip("[]").lower() != address.lower():

@@ -374,26 +374,20 @@ class Runner:
         del self.let_go[tx.tid]
 
     def _linger_short(self, tx: Transaction, _message: Message | None, now: float) -> None:
-        self._linger(tx, self._lingering_short, self.sip_timers.t4, now)
+        if tx.reliable:  # RFC 3261: timers D, I, J and K are zero there
+            self.drop(tx, now)
+        else:
+            self._lingering_short.append((now + self.sip_timers.t4, tx))
+            self._retire(tx)
 
     def _linger_long(self, tx: Transaction, _message: Message | None, now: float) -> None:
-        self._linger(tx, self._lingering_long, self.timeout_s, now)
+        if tx.reliable:
+            self.drop(tx, now)
+        else:
+            self._linger_always(tx, _message, now)
 
     def _linger_always(self, tx: Transaction, _message: Message | None, now: float) -> None:
         self._lingering_long.append((now + self.timeout_s, tx))
-        self._retire(tx)
-
-    def _linger(
-        self,
-        tx: Transaction,
-        queue: deque[tuple[float, Transaction]],
-        wait_s: float,
-        now: float,
-    ) -> None:
-        if tx.reliable:  # RFC 3261: timers D, I, J and K are zero there
-            self.drop(tx, now)
-            return
-        queue.append((now + wait_s, tx))
         self._retire(tx)
 
     def _retire(self, tx: Transaction) -> None:
@@ -402,7 +396,9 @@ class Runner:
         if tx.late:
             self.let_go.pop(tx.tid, None)
         tx.resend_at = tx.expire_at = NEVER
-        self.arm(tx)
+        if tx.due_at != NEVER:
+            tx.due_at = NEVER
+            self.timers.cancel(tx.tid)
 
 
 # A mapping of every action to its method; a test holds it against the enum.
