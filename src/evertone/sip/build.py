@@ -160,7 +160,7 @@ def note_source(request: Request, source: tuple[str, int]) -> None:
     address, port = source
     via = request.via
     if _ASKS_RPORT in via.params or via.wants_rport:
-        request.see_from(address, port)
+        request.see_from(via, address, port)
         return
     if via.host.strip("[]").lower() != address.lower():
         via = via.with_param("received", address)
@@ -197,7 +197,8 @@ def response_to(request: Request, status: int, reason: str = "", *, to_tag: str 
         elif value is not None:  # several Vias, or Record-Routes
             index[key] = value[:]
             headers += [(name, each) for each in value]
-    return Response(status, reason or reason_of(status), headers, index=index)
+    reason = reason or REASONS.get(status) or reason_of(status)
+    return Response(status, reason, headers, index=index)
 
 
 def reason_of(status: int) -> str:
@@ -206,6 +207,9 @@ def reason_of(status: int) -> str:
 
 
 def _has_to_tag(request: Request) -> bool:
+    to = request.index.get("to")
+    if isinstance(to, str) and to[-1:] == ">":
+        return False  # nothing behind the address
     try:
         return bool(request.to.tag)
     except SipParseError:

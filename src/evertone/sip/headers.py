@@ -114,9 +114,9 @@ class Message:
         self.headers.insert(0, (name, text))
         self._added(KEYS[name], text)
 
-    def see_from(self, address: str, port: int) -> None:
-        """Fill in ``rport`` and ``received`` of the topmost Via (RFC 3581 §4)."""
-        via = self.via.seen_from(address, port)
+    def see_from(self, via: Via, address: str, port: int) -> None:
+        """Fill in ``rport`` and ``received`` of ``via``, the topmost one (RFC 3581 §4)."""
+        via = via.seen_from(address, port)
         place = 0 if self.headers[0][0] == "Via" else self._place("via")
         name, old = self.headers[place]
         if old.count(";rport;") == 1 and "received" not in old and "," not in old:

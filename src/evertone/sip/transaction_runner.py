@@ -61,6 +61,7 @@ class Transaction:
     wait_s = 0.0  # server: the wait before the next repetition of the response
     late = False
     quiet = False
+    remembered = False  # its end is told: by its memory_key, or as an INVITE that was accepted
     memory_key: Hashable = None
     resend_at = NEVER
     expire_at = NEVER
@@ -166,7 +167,8 @@ class Runner:
     def _forget(self, tx: Transaction, now: float) -> None:
         if tx.index.get(tx.key) is tx:
             del tx.index[tx.key]
-            self._ended(tx, now)
+            if tx.remembered:
+                self._ended(tx, now)
 
     def sweep(self, now: float) -> None:
         """Forget those that have absorbed repetitions for long enough."""
