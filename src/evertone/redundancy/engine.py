@@ -372,7 +372,7 @@ class Engine:
             return just_failed
         if lst.failback.start is Start.TOP:
             return True
-        if lst.current not in (None, target, walk.found) and not just_failed:
+        if lst.current not in (None, target) and lst.stay != walk.found and not just_failed:
             return False  # sent before the line moved: its answer is no way home (B5, B6)
         if lst.failback.start is not Start.REGISTERED or not lst.path.register_on_enable:
             return True

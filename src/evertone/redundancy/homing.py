@@ -141,7 +141,7 @@ class Homing:
 
     def order(self, walk: Walk, lst: HopList, now: float) -> list[Hop]:
         """Where the walk begins and in what order it goes on (B1-B4, B6, B7)."""
-        walk.found = lst.current
+        walk.found = lst.stay
         if walk.purpose in _PRIMARY_ALONE:
             asked = lst.away or walk.purpose is Purpose.SETTLE
             if walk.purpose is Purpose.HOME and lst.failback.needs_idle and not self._state.idle:

@@ -42,6 +42,7 @@ class HopList:
     hops: tuple[Hop, ...] = ()
     current: Target | None = None
     away_since: float | None = None
+    stay: int = 0  # counts the times that the line came here or left
     home_due: bool = False
     last_home_try: float = field(default=float("-inf"))
     answers_since: float | None = None  # X3: the primary has answered every OPTIONS since then
@@ -102,6 +103,7 @@ class HopList:
         after = self.hop_of(self.current)
         if after is None:
             self.current = None
+            self.stay += 1
             self.away_since = None
             return Change.CURRENT_GONE
         if after.index > 0 and hops[0].target not in {h.target for h in old[: before.index]}:
@@ -141,6 +143,7 @@ class HopList:
         listed = self.hop_of(hop.target) or hop  # the list may have changed since it was taken
         moved = self.current is not None or listed.index > 0
         self.current = hop.target
+        self.stay += 1
         self.away_since = now if listed.index > 0 else None
         self.home_due = False  # what fell due before counted from another failover (B2, B4)
         return moved
@@ -148,6 +151,7 @@ class HopList:
     def leave(self) -> None:
         """Nothing is in use any more; the next request begins at the primary (R1)."""
         self.current, self.away_since, self.home_due = None, None, False
+        self.stay += 1
 
     def home_at(self) -> float | None:
         """When a try home falls due by itself, None if never (B2, B4)."""

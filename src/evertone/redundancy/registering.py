@@ -330,8 +330,8 @@ class Registering:
             self.remove(registrar, attempt.hop, Rule.A11, now)
         elif standing is None:
             if expires_s > 0:
-                self.stop(registrar, now)
                 self.record(attempt, expires_s, now)
+                self.stop(registrar, now)
         elif (
             standing.hop.target != attempt.hop.target
             and state.hop_list(registrar, attempt.hop.group).path.register_on_enable

@@ -74,8 +74,8 @@ class Walk:
     last_outcome: Outcome | None = field(default=None, init=False)
     extended: bool = field(default=False, init=False)
     cancelled: bool = field(default=False, init=False)
-    # where the line stood in the list of this leg when it began
-    found: Target | None = field(default=None, init=False)
+    # the line's stay in the list of this leg when it began
+    found: int = field(default=-1, init=False)
     # a removal: meanwhile a REGISTER was granted what it takes away
     overtaken: bool = field(default=False, init=False)
 
@@ -126,6 +126,12 @@ class Walk:
         self.spare = ()
         self.path_alive = False
         self.stage = Stage.LOCATING
+
+    def leg_anew(self) -> None:
+        """Begin this leg once more, but for what has failed."""
+        leg = (self.registrar_index, self.path_index)
+        self.passed_over = [each for each in self.passed_over if each[:2] != leg]
+        self._new_leg(*leg)
 
     def hops_left(self) -> bool:
         """A hop of this leg remains that this walk has not found wanting."""

@@ -192,7 +192,7 @@ class Walker:
             self._state.marks.withdrawn(walk.attempt.hop.target)
 
     def withdraw(self, walk: Walk, now: float) -> None:
-        """Call a walk off: its attempt is abandoned, whoever had joined it sends its own."""
+        """Call a walk off: its attempt is abandoned, whoever had joined it looks anew."""
         self.walks.pop(walk.request, None)
         self._state.timers.cancel(_turn(walk))
         if walk.attempt is None:
@@ -203,8 +203,9 @@ class Walker:
         self._state.out.append(Abandon(attempt_id))
         walk.attempt = None
         for joiner in self._joiners.pop(attempt_id, ()):
-            if joiner.hop is not None and self.walks.get(joiner.request) is joiner:
-                self._try(joiner, joiner.hop, now)
+            if self.walks.get(joiner.request) is joiner:
+                joiner.leg_anew()  # the line may have moved (B2-B4)
+                self._enter_leg(joiner, now)
 
     # --- one step -------------------------------------------------------------------------------
 
