@@ -139,7 +139,6 @@ def new_call_id(rng: random.Random) -> str:
 _ASKS_RPORT: Final = ("rport", None)
 
 
-
 def stamp_via(request: Request, transport: str, host: str, port: int, branch: str) -> None:
     """Put our Via, asking for ``rport`` (RFC 3581 §3), on top.
 
