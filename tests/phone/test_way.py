@@ -284,6 +284,17 @@ def test_who_was_never_in_the_dialog_cannot_end_it(code: int) -> None:
     assert media(desk) == []
 
 
+@pytest.mark.rule("C2", "X5")
+@pytest.mark.parametrize(("code", "heard"), [(488, []), (606, []), (491, ["sendonly"])])
+def test_what_only_the_peer_says_counts_whoever_passes_it_on(code: int, heard: list[str]) -> None:
+    desk, call = talking()
+    desk.peers |= {ONE: silent, TWO: refusing(code, at=TWO)}
+    desk.phone.hold(call, desk.now)
+    desk.run(60)
+    assert all("Replaces" not in r for r in desk.requests("INVITE"))  # it is no lost way
+    assert (state(desk), media(desk)) == ("established", heard)  # 491: asked once more
+
+
 @pytest.mark.rule("C2")
 @pytest.mark.parametrize(("code", "byes"), [(481, 0), (408, 1)])
 def test_the_dialogs_own_server_can(code: int, byes: int) -> None:
