@@ -8,6 +8,7 @@ _ONE = "a line with one server stands on none (F2): what an expiry leads to is f
 _NOBODY = "there is no other server that could serve; that it is tried again is R6's own code"
 _STANDS = "a concurrent line stands on no server (F2): what an expiry leads to is successive"
 _MOVES = "successive: only a binding moves the line; that it is tried again is R6's own code"
+_NOTHING_THERE = "such a subscription has no dialog, no request and no timer to be forgotten"
 
 EQUAL: dict[str, str] = {
     f"DOWN_ROWS[FallbackType.{fallback}, {registrar}, DownTrigger.{trigger}]": reason
@@ -18,4 +19,7 @@ EQUAL: dict[str, str] = {
         ("SUCCESSIVE", "REGISTER", _MOVES),
     )
     for registrar in (1, 2)
+} | {
+    f"TABLE[SubscriptionState.{state}][SubscriptionEvent.{event}].act": _NOTHING_THERE
+    for state, event in (("WAITING", "STOP"), ("REFUSED", "STOP"), ("REFUSED", "UNREGISTERED"))
 }
