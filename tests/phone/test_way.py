@@ -428,6 +428,18 @@ def test_hanging_up_while_the_call_is_moved_ends_the_move_too() -> None:
 
 
 @pytest.mark.rule("X5")
+def test_who_was_called_gives_the_caller_time_to_move_the_call() -> None:
+    desk, call, _ = called()
+    desk.peers[ONE] = silent
+    desk.phone.hold(call, desk.now)
+    desk.run(36.9)  # the re-INVITE was given up at 33
+    assert not desk.requests("INVITE", TWO)
+    desk.run(37)
+    (instead,) = desk.requests("INVITE", TWO)
+    assert "Replaces" in instead
+
+
+@pytest.mark.rule("X5")
 def test_a_registration_that_fails_over_has_its_calls_look_for_their_peer() -> None:
     desk, _ = talking(expires=100)
     desk.peers |= {ONE: silent, TWO: routing(TWO)}

@@ -214,7 +214,7 @@ def test_successive_leans_on_its_binding_until_it_expires() -> None:
 def test_successive_gives_up_a_try_in_flight_when_the_binding_expires() -> None:
     bench = pair(successive=True, reg_fail_retry_interval=50).start()
     bench.run(10)
-    bench.set(t1=SILENT)
+    bench.set(t1=SILENT, t2=SILENT)
     bench.run(601)
     assert (597.51, "REGISTER", 1) in bench.sent()
     assert (600.01, "REGISTER", 2) in bench.sent()
