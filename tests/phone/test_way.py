@@ -409,6 +409,20 @@ def test_a_call_that_finds_no_way_keeps_its_media_and_tries_again_when_the_line_
     assert state(desk) == "established"
 
 
+@pytest.mark.rule("X5")
+def test_a_call_adrift_asks_again_when_its_own_server_is_back() -> None:
+    desk, call = talking(expires=100)
+    desk.peers |= {ONE: silent, TWO: silent}
+    desk.phone.hold(call, desk.now)
+    desk.run(90)
+    asked = len(desk.requests("INVITE"))
+    desk.peers[ONE] = routing(ONE)
+    desk.run(3700)
+    (again,) = desk.requests("INVITE")[asked:]  # once: then it is adrift no more
+    assert again.to.tag
+    assert moves(desk) == []
+
+
 @pytest.mark.rule("X5", "A8")
 def test_hanging_up_while_the_call_is_moved_ends_the_move_too() -> None:
     desk, call = talking()
