@@ -95,7 +95,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "B6",
         "the binding left is removed",
         _REGISTERING,
-        "            self._remove_leftovers(registrar, attempt.hop, walk, now)",
+        "            self._remove_leftovers(registration, attempt.hop, walk, now)",
         "            pass",
     ),
     (

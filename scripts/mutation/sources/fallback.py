@@ -28,8 +28,8 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "F1",
         "its 2xx makes it serve at once",
         _SERVING,
-        "            self.recompute(hop, now)\n        self._stand",
-        "            pass\n        self._stand",
+        "            self.recompute(hop, now)\n",
+        "            pass\n",
     ),
     (
         "F1",

@@ -240,11 +240,8 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "R10",
         "Contact is the flow's",
         "phone/identity.py",
-        (
-            '            params = (("transport", transport.value.lower()), *params)\n'
-            '        uri = Uri("sip", self.user, _host(address), port, params)'
-        ),
-        '            pass\n        uri = Uri("sip", self.user, _host(address), port, params)',
+        '            params = (("transport", transport.token.lower()), *params)\n',
+        "            pass\n",
     ),
     (
         "R10",
