@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 
 from scripts.mutation.mutant import Mutant
 
-__all__ = ["Tree", "Verdict", "files_by_rule", "run_all"]
+__all__ = ["Tree", "Verdict", "files_by_rule", "run_all", "verdict_of"]
 
 # Slow, or about real time and processes: they may prove a rule, but not alone.
 _LEFT_OUT = frozenset({"interop", "io", "matrix", "swarm", "ui"})
@@ -120,15 +120,20 @@ class Tree:
             )
         except subprocess.TimeoutExpired:
             return Verdict(mutant, True, f"nothing came to an end in {timeout_s} s", weak=True)
-        if done.returncode == 0:
-            return Verdict(mutant, False, "all tests pass")
-        if done.returncode == _NO_TESTS:
-            return Verdict(mutant, False, "no test was selected")
-        lines = [x for x in done.stdout.splitlines() if x.startswith(("FAILED", "ERROR"))]
-        line = lines[0] if lines else f"{done.stdout}{done.stderr}".strip()[-300:]
-        by, _, why = line.removeprefix("FAILED ").partition(" - ")
-        weak = not line.startswith("FAILED") or why.startswith(_CRASHES)
-        return Verdict(mutant, True, line if weak else by, weak=weak)
+        return verdict_of(mutant, done.returncode, f"{done.stdout}{done.stderr}")
+
+
+def verdict_of(mutant: Mutant, status: int, said: str) -> Verdict:
+    """What pytest's exit status, and what it printed, say of a mutant."""
+    if status == 0:
+        return Verdict(mutant, False, "all tests pass")
+    if status == _NO_TESTS:
+        return Verdict(mutant, False, "no test was selected")
+    lines = [line for line in said.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    line = lines[0] if lines else said.strip()[-300:]
+    by, _, why = line.removeprefix("FAILED ").partition(" - ")
+    weak = not line.startswith("FAILED") or why.startswith(_CRASHES)
+    return Verdict(mutant, True, line if weak else by, weak=weak)
 
 
 def _limit() -> None:
