@@ -32,6 +32,7 @@ from evertone.redundancy.policy import (
     Step,
 )
 from evertone.sip.transaction_tables import IGNORED, MACHINES
+from evertone.sip.transaction_tables import Row as TransactionRow
 
 __all__ = ["row_mutants"]
 
@@ -229,14 +230,26 @@ def _subscriptions() -> Iterator[Mutant]:
 
 
 def _transactions() -> Iterator[Mutant]:
-    tests = tuple(f"tests/sip/test_transaction_{x}.py" for x in ("client", "server", "events"))
+    tests = tuple(f"tests/sip/test_transaction_{x}.py" for x in ("events", "client", "server"))
     for machine, (table, _) in MACHINES.items():
-        name = machine.upper().replace(" ", "_")
         for state, rows in table.items():
             for event, row in rows.items():
                 if row == IGNORED:
                     continue
                 at = f"MACHINES[{machine!r}][0][State.{state.name}][Event.{event.name}]"
-                tail = f"{at} = IGNORED  # type: ignore[index]"
-                label = f"{name}[{state.name}][{event.name}]"
-                yield _row(label, "sip/transaction_tables.py", tail, tests=tests)
+                for lost, other in _less(row):
+                    name = f"{machine}[{state.name}][{event.name}]{lost}"
+                    yield _row(name, "sip/transaction_tables.py", f"{at} = {other}", tests=tests)
+
+
+def _less(row: TransactionRow) -> Iterator[tuple[str, str]]:
+    """A cell without all of it, without its change of state, without each of its actions."""
+    yield "", "IGNORED"
+    to = f"State.{row.next.name}" if row.next is not None else "None"
+    acts = [f"Action.{action.name}" for action in row.actions]
+    if row.next is not None and acts:
+        yield ".next", f"_row(None, {', '.join(acts)})"
+    if len(acts) > 1 or row.next is not None:
+        for index, action in enumerate(row.actions):
+            left = ", ".join([to, *acts[:index], *acts[index + 1 :]])
+            yield f" without {action.name}", f"_row({left})"
