@@ -143,7 +143,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "D8",
         "TLS at 5061",
         "model.py",
-        '5061 if token == "TLS" else 5060',
+        '5061 if text == "TLS" else 5060',
         "5060",
     ),
     (
@@ -206,11 +206,8 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "D11",
         "an answer overtakes the lists that stand",
         "dns/locator.py",
-        (
-            "        entry = self._sources.put(answer, now, with_extra=with_extra)\n"
-            "        self._standing.clear()\n"
-        ),
-        "        entry = self._sources.put(answer, now, with_extra=with_extra)\n",
+        "        self._standing.clear()\n        for number in waiting:\n",
+        "        for number in waiting:\n",
     ),
     (
         "D12",

@@ -240,8 +240,8 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "R10",
         "Contact is the flow's",
         "phone/identity.py",
-        '            params = (("transport", transport.token.lower()), *params)\n',
-        "            pass\n",
+        "        if transport is not Transport.UDP:\n            params = ",
+        "        if False:\n            params = ",
     ),
     (
         "R10",
