@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from evertone.schedule import SipTimers
 from evertone.sip import build
 from evertone.sip.message import Request
 from evertone.sip.transaction import (
@@ -217,6 +218,14 @@ def test_what_was_answered_or_let_go_has_no_resend_set(state: str, status: int) 
     assert not [name for name, _ in bench.layer.snapshot(bench.now).timers if "resend" in name]
 
 
+@pytest.mark.parametrize("state", ["calling", "extended", "proceeding"])
+def test_a_register_let_go_has_no_resend_set(state: str) -> None:
+    bench, _, tid = at(state, "REGISTER")
+    assert [name for name, _ in bench.layer.snapshot(bench.now).timers if "resend" in name]
+    bench.call("abandon", tid)
+    assert not [name for name, _ in bench.layer.snapshot(bench.now).timers if "resend" in name]
+
+
 @pytest.mark.rule("S6")
 @pytest.mark.parametrize("state", STANDING)
 def test_after_a_ring_an_invite_waits_for_ever_and_what_comes_then_counts(state: str) -> None:
@@ -313,6 +322,20 @@ def test_after_a_provisional_a_register_is_sent_every_t2_until_64_t1(
     assert bench.told(TimedOut) == [(32, TimedOut(tid))]
     bench.answer(sent, 200)
     assert lates(bench) == [False, True]
+
+
+@pytest.mark.rule("A10", "S7")
+@pytest.mark.parametrize("status", [100, 180])
+def test_after_a_provisional_it_is_t2_that_counts_and_no_schedule(status: int) -> None:
+    bench = Bench(timers=SipTimers(t2=16))
+    sent = request()
+    tid = bench.send(sent, resends=0)
+    bench.run(4)
+    bench.call("extend", tid)
+    bench.answer(sent, status)
+    bench.log.clear()
+    bench.run(100)
+    assert bench.times("REGISTER") == [7.5, 23.5]  # the schedule has 15.5 and 31.5
 
 
 @pytest.mark.rule("A10", "A11")
