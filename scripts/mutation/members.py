@@ -18,7 +18,7 @@ from evertone.rules import Rule
 
 __all__ = ["member_mutants"]
 
-_STEP_RULES = {301: "A9", 302: "A9", 401: "A3", 407: "A3", 423: "A4", 439: "R5"}
+_STEP_RULES: dict[object, str] = {301: "A9", 302: "A9", 401: "A3", 407: "A3", 423: "A4", 439: "R5"}
 
 # A table, and the rule of each of its members: one for all, or by member.
 _DROPPED: tuple[tuple[ModuleType, str, str | dict[object, str]], ...] = (
@@ -32,7 +32,7 @@ _DROPPED: tuple[tuple[ModuleType, str, str | dict[object, str]], ...] = (
     (registering, "_RECHECKED_REMOVALS", {rule: rule.id for rule in Rule}),
     (settings, "_TWINS", "P1"),
     (outcome, "_HEEDS_RETRY_AFTER", {500: "A5", 503: "A2"}),
-    (exchange, "_STEPS", dict(_STEP_RULES)),
+    (exchange, "_STEPS", _STEP_RULES),
     (reinvite, "_OWN", "C2"),
     (reinvite, "_PEERS_OWN", "C2"),
 )
