@@ -14,9 +14,11 @@ _NOTHING_THERE = "such a subscription has no dialog, no request and no timer to 
 # transactions
 _NO_RESENDS = "no resend is set in that state: stopping it again only says so"
 _ALL_RESENT = "64*T1 is over: the last resend of RFC 3261's schedule was before"
+_TIME_SET = "the time was set when S1's was up"
 _SET_ALREADY = (
     "the time was set when S1's was up, and a resend of the schedule is set until its end"
 )
+_ABSORBS_AGAIN = "it is reached by repeated answers only now, and absorbs those once more"
 _ABSORBED = "it is reached by repeated requests only now, and both states answer those alike"
 _NO_EXPIRY = "without its other timer PROCEEDING does in every event what RINGING does"
 
@@ -59,7 +61,12 @@ EQUAL: dict[str, str] = {
     "client non-INVITE[EXTENDED][PROVISIONAL] without RESEND_T2": _SET_ALREADY,
     "client non-INVITE[EXTENDED][TRYING] without EXPIRE_START_64T1": _SET_ALREADY,
     "client non-INVITE[EXTENDED][TRYING] without RESEND_T2": _SET_ALREADY,
+    "client non-INVITE[OVERDUE][TRYING] without EXPIRE_START_64T1": _TIME_SET,
+    "client non-INVITE[OVERDUE][PROVISIONAL] without EXPIRE_START_64T1": _TIME_SET,
     "client non-INVITE[OVERDUE][ABANDON] without STOP_RESENDS": _NO_RESENDS,
     "client non-INVITE[OVERDUE][EXPIRY] without STOP_RESENDS": _NO_RESENDS,
+    "client CANCEL[CALLING][OK].next": _ABSORBS_AGAIN,
+    "client CANCEL[CALLING][REFUSAL].next": _ABSORBS_AGAIN,
     "server non-INVITE[PROCEEDING][OK].next": _ABSORBED,
+    "server non-INVITE[PROCEEDING][REFUSAL].next": _ABSORBED,
 }

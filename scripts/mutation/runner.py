@@ -24,7 +24,7 @@ _COPIED = ("src", "tests", "scripts", "examples", "docs", "pyproject.toml", "Mak
 _TIMEOUT_S = 120
 _MEMORY = 3 << 30
 _NO_TESTS = 5  # pytest's exit status
-_CRASHES = ("AttributeError", "ImportError", "NameError", "RecursionError", "UnboundLocalError")
+_CRASHES = ("AttributeError", "ImportError", "NameError", "UnboundLocalError")
 
 
 @dataclass(frozen=True, slots=True)

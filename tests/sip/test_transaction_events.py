@@ -165,6 +165,12 @@ def lates(bench: Bench) -> list[bool]:
     return [e.late for _, e in bench.told(GotResponse) if isinstance(e, GotResponse)]
 
 
+def resends(bench: Bench) -> list[str]:
+    """The resends that are set."""
+    timers = bench.layer.snapshot(bench.now).timers
+    return [name for name, _ in timers if name.endswith("resend")]
+
+
 def no_cancel_under_way(bench: Bench, sent: Request) -> None:
     """The layer's own CANCEL is answered."""
     bench.answer(build.cancel_for(sent), 200)
@@ -210,20 +216,20 @@ def test_after_a_refusal_its_repetitions_are_acknowledged_for_64_t1(state: str) 
 @pytest.mark.parametrize("state", ["calling", "extended"])
 def test_what_was_answered_or_let_go_has_no_resend_set(state: str, status: int) -> None:
     bench, sent, tid = at(state, "INVITE")
-    assert [name for name, _ in bench.layer.snapshot(bench.now).timers if "resend" in name]
+    assert resends(bench)
     if status:
         bench.answer(sent, status)
     else:
         bench.call("abandon", tid)
-    assert not [name for name, _ in bench.layer.snapshot(bench.now).timers if "resend" in name]
+    assert not resends(bench)
 
 
 @pytest.mark.parametrize("state", ["calling", "extended", "proceeding"])
 def test_a_register_let_go_has_no_resend_set(state: str) -> None:
     bench, _, tid = at(state, "REGISTER")
-    assert [name for name, _ in bench.layer.snapshot(bench.now).timers if "resend" in name]
+    assert resends(bench)
     bench.call("abandon", tid)
-    assert not [name for name, _ in bench.layer.snapshot(bench.now).timers if "resend" in name]
+    assert not resends(bench)
 
 
 @pytest.mark.rule("S6")
@@ -256,14 +262,23 @@ def test_after_a_100_an_invite_has_64_t1_and_is_let_go_for_five_minutes(state: s
 
 
 @pytest.mark.rule("A8", "A11", "S3")
-@pytest.mark.parametrize("method", ["INVITE", "REGISTER"])
-@pytest.mark.parametrize("state", ["overdue", "extended"])
+@pytest.mark.parametrize(
+    ("method", "state"),
+    [
+        ("INVITE", "overdue"),
+        ("INVITE", "extended"),
+        ("REGISTER", "overdue"),
+        ("REGISTER", "extended"),
+        ("REGISTER", "proceeding"),
+    ],
+)
 def test_after_64_t1_without_an_answer_it_is_let_go_for_five_minutes(
     method: str, state: str
 ) -> None:
     bench, sent, tid = at(state, method)
     bench.run(32)
     assert bench.told(TimedOut) == [(32, TimedOut(tid))]
+    assert not resends(bench)
     assert quiet(bench, 299.9)
     bench.answer(sent, 100)
     assert lates(bench) == [True]
@@ -362,8 +377,10 @@ def test_the_answer_to_a_cancel_is_absorbed_for_t4(status: int) -> None:
     cancel = build.cancel_for(sent)
     bench.answer(cancel, status)
     assert quiet(bench, 4.9)
+    lingering = bench.layer.snapshot(bench.now).lingering
     bench.answer(cancel, status)
     assert bench.log == []
+    assert bench.layer.snapshot(bench.now).lingering == lingering
     bench.run(bench.now + 0.2)
     bench.answer(cancel, status)
     assert len(bench.told(Stray)) == 1
@@ -465,6 +482,7 @@ def test_a_broken_way_ends_a_server_transaction_in_every_state(
     bench.log.clear()
     bench.call("transport_failed", tid)
     assert bench.told(Gone) == [(bench.now, Gone(tid))]
+    assert bench.layer.on_flow(FLOW) == ()
     bench.log.clear()
     bench.run(bench.now + 100)
     assert bench.log == []
@@ -499,16 +517,29 @@ def test_an_answer_to_an_invite_that_nobody_acknowledges_ends_at_64_t1(
     assert quiet(bench, 100)
 
 
+@pytest.mark.parametrize("wait_s", [0, 5])
 @pytest.mark.parametrize("codes", [(), (100,), (180,)])
-def test_a_proxy_passes_2xx_on_for_64_t1(codes: tuple[int, ...]) -> None:
+def test_a_proxy_passes_2xx_on_for_64_t1(codes: tuple[int, ...], wait_s: int) -> None:
     bench, message, tid = arrived("INVITE", *codes, proxy=True)
-    bench.run(5)
+    bench.run(wait_s)
     bench.respond(tid, message, 200)
     assert quiet(bench, 31.9)
     bench.respond(tid, message, 200)
     assert [name for _, name in bench.sent()] == ["200"]
     bench.run(100)
-    assert bench.told(Gone) == [(37, Gone(tid))]
+    assert bench.told(Gone) == [(wait_s + 32, Gone(tid))]
+    assert bench.layer.on_flow(FLOW) == ()
+
+
+@pytest.mark.parametrize("code", [0, 100, 183])
+def test_an_invite_that_comes_again_gets_what_it_was_told_last(code: int) -> None:
+    bench, message, _ = arrived("INVITE", *([code] if code else []))
+    if code:
+        assert bench.layer.next_deadline() is None  # the layer's own 100 is not wanted any more
+    bench.run(1)
+    bench.log.clear()
+    bench.take(message)
+    assert [name for _, name in bench.sent()] == [str(code or 100)]
 
 
 @pytest.mark.parametrize("slow", [False, True])
@@ -517,6 +548,7 @@ def test_the_answer_to_another_request_is_repeated_for_64_t1(slow: bool, status:
     bench, message, tid = arrived("REGISTER")
     bench.run(5 if slow else 1)
     bench.respond(tid, message, status)
+    assert bench.told(Gone) == [(bench.now, Gone(tid))]
     assert quiet(bench, 31.9)
     assert bench.layer.next_deadline() is None
     bench.take(message)

@@ -14,8 +14,8 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "B1",
         "every request begins at the primary",
         _HOPLIST,
-        "if begin is None and (stay or self.failback.start is not Start.TOP):",
-        "if begin is None:",
+        "if stay or self.failback.start is not Start.TOP:",
+        "if True:",
     ),
     (
         "B2",
@@ -42,7 +42,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "B3",
         "a try that is refused does, too",
         "redundancy/walker.py",
-        ("if walk.trying_home and attempt.hop.index == 0 and row.step is Step.RESULT:"),
+        "if walk.trying_home and row.step is Step.RESULT and attempt.hop.index == 0:",
         "if False:",
     ),
     (
@@ -109,8 +109,8 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "B6",
         "the primary alone",
         _HOMING,
-        "            return list(lst.hops[:1]) if lst.away else []",
-        "            return list(lst.hops) if lst.away else []",
+        "return list(lst.hops[:1]) if asked else []",
+        "return list(lst.hops) if asked else []",
     ),
     (
         "B6",

@@ -159,11 +159,8 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "F7",
         "all follow in successive mode",
         _REGISTERING,
-        (
-            "        if state.fallback is FallbackType.SUCCESSIVE and served != registrar:\n"
-            "            return True\n"
-        ),
-        "",
+        " and served != registrar:\n",
+        " and False:\n",
     ),
     (
         "F7",

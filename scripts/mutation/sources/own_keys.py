@@ -73,7 +73,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "X3",
         "mode 0 stays, too",
         _HOMING,
-        "stay=lst.away and not self._settling.settled(lst, now)",
+        "stay=not self._settling.settled(lst, now)",
         "stay=False",
     ),
     (

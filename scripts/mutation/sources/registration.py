@@ -13,8 +13,8 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "R1",
         "the primary first",
         _HOPLIST,
-        "            return list(self.hops)\n",
-        "            return list(reversed(self.hops))\n",
+        "            if not self.away:\n                return list(self.hops)\n",
+        "            if not self.away:\n                return list(reversed(self.hops))\n",
     ),
     (
         "R1",
@@ -261,8 +261,8 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "R11",
         "Service-Route",
         "phone/register.py",
-        '        if "Service-Route" in response:',
-        "        if False:",
+        "            routes = lenient(lambda: response.service_routes, ())\n",
+        "            pass\n",
     ),
     (
         "R11",
