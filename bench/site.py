@@ -65,8 +65,8 @@ class Trace(Record):
 class Plan:
     """What to simulate: ``lines`` on phones of ``per_phone``, for ``hours``. Phones start within
     ``start_within_s`` seconds (R7); the primary is silent for the ten minutes in which every
-    line refreshes for the time ``outage_at_refresh`` (0: never). ``nonce_s``: how long the
-    servers take one nonce."""
+    line refreshes for the time ``outage_at_refresh`` (0: never). ``digest``: the servers ask for
+    passwords, and take one nonce for ``nonce_s``."""
 
     lines: int
     hours: float
@@ -74,6 +74,7 @@ class Plan:
     outage_at_refresh: int = 0
     start_within_s: int = 60
     expires_s: int = 3600
+    digest: bool = True
     nonce_s: int = 86_400
 
     @property
@@ -93,7 +94,7 @@ class Site:
     def __init__(self, plan: Plan, seed: int, record: Record | None = None) -> None:
         self.plan = plan
         self.world = World(seed, record=record or Record(packets=False))
-        users = {user(n): f"secret-{n}" for n in range(plan.lines)}
+        users = {user(n): f"secret-{n}" for n in range(plan.lines if plan.digest else 0)}
         self.servers = put_on_stage(self.world, _scenario(users, plan.nonce_s))
         self.phones = [self._phone(index) for index in range(plan.phones)]
         if plan.outage_at_refresh:
@@ -152,7 +153,8 @@ class Site:
         )
         settings = PhoneSettings(lines=lines, reg_surge_prevention=plan.start_within_s)
         instance = f"urn:uuid:00000000-0000-1000-8000-{index:012x}"
-        phone = Phone(settings, instance, self.world.rng_for(name), (Nameserver(NAMES),))
+        rng, names = self.world.rng_for(name), (Nameserver(NAMES),)
+        phone = Phone(settings, instance, rng, names, families=frozenset({4}))  # as its address
         self.world.attach(name, phone, [f"10.{index >> 16}.{index >> 8 & 255}.{index & 255}"])
         return phone
 

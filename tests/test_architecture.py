@@ -37,10 +37,11 @@ def _ruff(path: Path) -> str:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A copy of the package that a test may spoil."""
+    """A copy of the package and its tests that a test may spoil."""
     shutil.copy(_ROOT / "pyproject.toml", tmp_path)
     ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(_ROOT / "src", tmp_path / "src", ignore=ignore)
+    for part in ("src", "tests"):
+        shutil.copytree(_ROOT / part, tmp_path / part, ignore=ignore)
     return tmp_path
 
 
@@ -67,6 +68,22 @@ def test_the_import_contract_bites(copy: Path, module: str, line: str) -> None:
     spoiled.parent.mkdir(exist_ok=True)
     spoiled.write_text(f"{line}\n")
     assert _lint_imports(copy).returncode != 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from evertone.redundancy.policy import MOVE_ROWS",
+        "from evertone.schedule import give_up_s",
+        "from tests.matrix.play import play",
+    ],
+)
+def test_the_contract_of_the_matrixs_oracle_bites(copy: Path, line: str) -> None:
+    oracle = copy / "tests/matrix/oracle.py"
+    oracle.write_text(f"{line}\n{oracle.read_text(encoding='utf-8')}", encoding="utf-8")
+    done = _lint_imports(copy)
+    assert done.returncode != 0
+    assert "the matrix's oracle knows model, rules and config" in done.stdout
 
 
 @pytest.mark.parametrize(

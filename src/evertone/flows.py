@@ -8,7 +8,7 @@ not call arrive on flows that the shell opens by itself (``incoming`` is then Tr
 
 from __future__ import annotations
 
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from evertone.events import Event
 from evertone.fixed import fixed
@@ -34,8 +34,7 @@ __all__ = [
 ]
 
 
-@fixed
-class Nameserver:
+class Nameserver(NamedTuple):
     """A name server to ask: address and port (53 unless told)."""
 
     address: str

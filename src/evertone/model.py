@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from evertone.fixed import fixed
@@ -85,7 +84,7 @@ class HopSource(enum.Enum):
     STALE = "stale"
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Hop:
     """One target of one server's or proxy's hop list.
 

@@ -20,6 +20,15 @@ _PROXY = _NAME + "account.1.outbound_proxy_enable = 1\naccount.1.outbound_proxy.
 _TLS = "account.1.sip_server.1.transport_type = 2\naccount.1.sip_server.1.port = 5061\n"
 _S1 = "account.1.sip_server.1."
 _P1 = "account.1.outbound_proxy.1."
+_PATH_NAMES = (
+    "retry_counts",
+    "invite_retry_counts",
+    "register_on_enable",
+    "only_signal_with_registered",
+    "failback_mode",
+    "failback_timeout",
+    "failback_subscribe.enable",
+)
 
 
 def _findings(text: str) -> tuple[Finding, ...]:
@@ -418,6 +427,68 @@ _CASES = (
         f"{_S1}failback_subscribe.enable = 1",
         f"{_S1}failback_subscribe.enable = 1\n{_S1}failback_mode = 1",
     ),
+    # what no request comes to
+    *(
+        _case(
+            "R1",
+            f"account.1.sip_server.{no}.{name}",
+            f"it needs sip_server.{no}.address",
+            _LINE + f"account.1.sip_server.{3 - no}.address = 192.0.2.1\n",
+            f"account.1.sip_server.{no}.{name} = {value}",
+            f"account.1.sip_server.{no}.{name} = {value}\n"
+            f"account.1.sip_server.{no}.address = 192.0.2.2",
+        )
+        for no in (1, 2)
+        for name, value in (("port", 5070), ("transport_type", 1), ("expires", 60))
+    ),
+    *(
+        _case(
+            "P1",
+            f"account.1.sip_server.{no}.{name}",
+            f"it needs sip_server.{no}.address, or outbound_proxy.{no}.address",
+            _LINE + f"account.1.sip_server.{3 - no}.address = pbx.example\n",
+            f"account.1.sip_server.{no}.{name} = 1",
+            "account.1.outbound_proxy_enable = 1\n"
+            f"account.1.outbound_proxy.{no}.address = p.ex\n"
+            f"account.1.sip_server.{no}.{name} = 1",
+        )
+        for no in (1, 2)
+        for name in _PATH_NAMES
+    ),
+    *(
+        _case(
+            "P1",
+            f"account.1.outbound_proxy.{no}.{name}",
+            f"it needs outbound_proxy.{no}.address",
+            _NAME + "account.1.outbound_proxy_enable = 1\n"
+            f"account.1.outbound_proxy.{3 - no}.address = p.ex\n",
+            f"account.1.outbound_proxy.{no}.{name} = 1",
+            f"account.1.outbound_proxy.{no}.{name} = 1\n"
+            f"account.1.outbound_proxy.{no}.address = q.ex",
+        )
+        for no in (1, 2)
+        for name in ("port", *_PATH_NAMES)
+    ),
+    *(
+        _case(
+            "P1",
+            f"account.1.sip_server.{no}.port",
+            "finds the server's port itself",
+            _LINE + "account.1.outbound_proxy_enable = 1\n"
+            f"account.1.outbound_proxy.1.address = p.ex\n"
+            f"account.1.sip_server.{no}.address = pbx.example\n",
+            f"account.1.sip_server.{no}.port = 5070",
+            f"account.1.sip_server.{no}.port = 0",
+        )
+        for no in (1, 2)
+    ),
+    _case(
+        "P1",
+        _P1 + "retry_counts",
+        "outbound_proxy_enable = 1",
+        _NAME,
+        f"{_P1}retry_counts = 2",
+    ),
     # an outbound proxy's twins
     *(
         _case(
@@ -522,3 +593,9 @@ def test_how_long_a_list_takes(text: str, seconds: str) -> None:
         assert seconds in told[0]
     else:
         assert told == []
+
+
+def test_a_port_beside_naptr_is_named_where_it_is_not_written() -> None:
+    found = _findings(_PROXY + f"{_S1}transport_type = 3\n")
+    (message,) = (finding.message for finding in found if str(finding.rule) == "D2")
+    assert "account.1.outbound_proxy.1.port = 5060" in message

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterator
 from itertools import pairwise
 
 from evertone.events import CallChanged, FailedOver, FellBack
-from evertone.schedule import SipTimers, send_times
 from tests.matrix.cells import (
     ADDRESSES,
     EDGE,
@@ -23,12 +22,11 @@ from tests.matrix.cells import (
     lists_of,
     struck_by,
 )
-from tests.matrix.oracle import MOMENT_S, NOBODY, Expected, Prediction
+from tests.matrix.oracle import MOMENT_S, NOBODY, T2_S, Expected, Prediction, send_times
 from tests.matrix.play import Ask, Seen
 
 __all__ = ["judge"]
 
-TIMERS = SipTimers()
 _ALL_RESENDS = 10
 _RESENDS = 3
 _SAME_S = 0.0005
@@ -242,14 +240,14 @@ def _schedule(seen: Seen, foretold: Prediction) -> Iterator[str]:
             continue
         patient = (ask.method, ask.host) in foretold.never.patient
         resends = 0 if ask.reliable else (_ALL_RESENDS if patient else _RESENDS)
-        allowed = send_times(ask.method, resends, TIMERS)
+        allowed = send_times(ask.method, resends)[:-1]
         offsets = [at - ask.sends[0] for at in ask.sends]
         plain = sum(abs(a - b) < _SAME_S for a, b in zip(offsets, allowed, strict=False))
         heard = ask.alive_at - ask.sends[0] + _DELAYS.get(seen.cell.fault, 0.0)
         late = seen.cell.fault is not Fault.LOSS and offsets[plain - 1] > heard + MOMENT_S
         rest = offsets[plain:]
         calm = ask.method != "INVITE" and all(
-            b - a > TIMERS.t2 - MOMENT_S for a, b in pairwise(offsets[plain - 1 :])
+            b - a > T2_S - MOMENT_S for a, b in pairwise(offsets[plain - 1 :])
         )
         if (late and not calm) or (rest and (rest[0] < heard or not calm)):
             text = ", ".join(f"{x:.3f}" for x in offsets)

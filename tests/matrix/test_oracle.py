@@ -19,7 +19,7 @@ from tests.matrix.run import Failure
 from tests.matrix.site import seed_of
 
 _HERE = Path(__file__).parent
-_MAY_READ = frozenset({"model", "rules", "config", "schedule"})
+_MAY_READ = frozenset({"model", "rules", "config"})
 _OUR_OWN = frozenset({"tests.matrix.cells"})
 
 

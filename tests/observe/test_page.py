@@ -8,6 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from evertone.config import load_texts
+from evertone.lab.rehearsal.calls import CallPlan
 from evertone.lab.rehearsal.play import rehearse
 from evertone.lab.rehearsal.report import Rehearsal
 from evertone.lab.rehearsal.zones import Zone, read_zone
@@ -136,3 +138,17 @@ def test_one_element() -> None:
     assert tag("a", text="<&>", class_='"x"', font_size=1.0) == (
         '<a class="&quot;x&quot;" font-size="1">&lt;&amp;&gt;</a>'
     )
+
+
+def test_many_lines_are_a_table() -> None:
+    lines = "".join(
+        f"account.{n}.enable = 1\naccount.{n}.user_name = 10{n}\naccount.{n}.label = Desk {n}\n"
+        f"account.{n}.sip_server.1.address = 192.0.2.1\n"
+        for n in range(1, 6)
+    )
+    many = load_texts([("phone.cfg", f"#!version:1.0.0.1\n{lines}".encode())]).settings
+    page = render(rehearse(many, calls=CallPlan(300.0), for_s=1800.0))
+    assert 'class="figures"' in page
+    assert 'class="card' not in page
+    assert "<b>5</b> Desk 5" in page
+    assert 'class="figures"' not in render(outage())

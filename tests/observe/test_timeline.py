@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
+from evertone.config import load_texts
+from evertone.config.settings import PhoneSettings
 from evertone.lab.rehearsal.play import rehearse
 from evertone.observe.timeline import (
     _TONES,
@@ -113,3 +117,49 @@ def test_no_secret_in_the_story() -> None:
     told = "\n".join([*timeline_text(timeline(outage())), *summary(outage()), verdict(outage())])
     assert SECRET not in told
     assert SECRET not in repr(outage())
+
+
+# --- many lines -------------------------------------------------------------------------------
+
+
+def _lines(count: int) -> PhoneSettings:
+    text = "#!version:1.0.0.1\n"
+    for n in range(1, count + 1):
+        for setting in (
+            "enable = 1",
+            f"user_name = 10{n:02}",
+            f"sip_server.1.address = 192.0.2.{1 if n != 3 else 3}",
+            f"sip_server.2.address = 192.0.2.{2 if n != 3 else 4}",
+        ):
+            text += f"account.{n}.{setting}\n"
+    return load_texts([("phone.cfg", text.encode())]).settings
+
+
+def test_what_lines_do_together_is_said_once() -> None:
+    ran = rehearse(_lines(5), faults=["192.0.2.1 silence 10m..2h"], for_s=3 * 3600.0)
+    story = "\n".join(timeline_text(timeline(ran)))
+    assert "lines 1, 2, 4, 5, server 1: unavailable, its whole list" in story
+    assert "line 3, server 1: registered at line3.server1" in story
+    assert len(story.splitlines()) < 40
+
+
+def test_what_one_line_repeats_is_folded_whatever_another_does() -> None:
+    ran = rehearse(
+        _lines(3), faults=["192.0.2.1 refuse 10m..5h", "192.0.2.3 503 10m..5h"], for_s=6 * 3600.0
+    )
+    folds = timeline(ran)
+    assert sum(fold.times > 50 for fold in folds) == 2
+    assert len(timeline_text(folds)) < 40
+
+
+def test_a_fault_that_comes_or_goes_ends_what_is_folded() -> None:
+    faults = ["all refuse 10m..3h", "dns silence 1h..2h"]
+    ran = rehearse(settings(), faults=faults, for_s=4 * 3600.0)
+    texts = timeline_text(timeline(ran))
+    turns = [n for n, line in enumerate(texts) if " ! " in line or " o " in line]
+    for begin, end in pairwise(turns):
+        assert any("times in all" in line for line in texts[begin:end])
+
+
+def test_shares() -> None:
+    assert "of 2h (100 %)" in "\n".join(summary(outage("all silence 0s..")))

@@ -353,6 +353,25 @@ def test_what_a_late_200_grants_began_with_the_register(waits_s: int, left_s: in
     assert left == ([left_s] if left_s else [])
 
 
+@pytest.mark.rule("A10", "A5")
+@pytest.mark.parametrize("status", [100, 180, 183])
+def test_a_provisional_answer_to_register_rings_nobody(status: int) -> None:
+    desk = Desk(line(server(), server(TWO.address), fallback_redundancy_type=1))
+    desk.peers[ONE] = lambda r: [answer(r, status), answer(r, 503)]
+    desk.peers[TWO] = granting()
+    desk.start(1)
+    assert desk.phone.snapshot(desk.now).lines[0].server == 2
+
+
+@pytest.mark.rule("A10", "A1")
+def test_nothing_after_a_180_to_register_is_a_target_that_does_not_serve() -> None:
+    desk = Desk(line(server(), server(TWO.address), fallback_redundancy_type=1))
+    desk.peers[ONE] = lambda r: [answer(r, 180)]
+    desk.peers[TWO] = granting()
+    desk.start(33)
+    assert desk.phone.snapshot(desk.now).lines[0].server == 2
+
+
 @pytest.mark.rule("A10", "S6")
 def test_a_100_and_then_nothing_is_told_from_silence() -> None:
     desk = Desk(line(server()))

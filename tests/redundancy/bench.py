@@ -73,6 +73,7 @@ class Bench:
     extended: list[int] = field(default_factory=list)
     spare: tuple[Hop, ...] = ()
     locates: int = 0
+    slow_dns: float = 0.0
     no_dns: set[Group] = field(default_factory=set)
     cancelled: set[int] = field(default_factory=set)
     resubscribed: list[io.Resubscribe] = field(default_factory=list)
@@ -180,7 +181,10 @@ class Bench:
             return
         found = self.lists[effect.group]
         located = io.Located(effect.group, effect.registrar, found, self.spare)
-        self.engine.receive(located, self.now)
+        if self.slow_dns:
+            self._at(self.slow_dns, lambda: self.engine.receive(located, self.now))
+        else:
+            self.engine.receive(located, self.now)
 
     def _send(self, attempt: Attempt) -> None:
         self.sends.append((self.now, attempt))

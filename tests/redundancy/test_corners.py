@@ -75,6 +75,39 @@ def test_a_connection_lost_during_a_try_home_is_made_anew_after_it() -> None:
     assert bench.sent()[-1] == (75.01, "REGISTER", 2)
 
 
+@pytest.mark.rule("R9", "B9", "B4")
+def test_the_end_of_the_connection_to_a_target_left_is_no_way_home() -> None:
+    server = replace(A, failback_mode=3, failback_timeout=3600, register_on_enable=1, expires=600)
+    bench = Bench(line(server), {S1: by_tcp(S1, 1, 2)})
+    bench.start()
+    bench.run(10)
+    bench.set(t1=SILENT)
+    bench.request("INVITE")
+    bench.run(30)
+    assert bench.sent()[-2:] == [(17.5, "REGISTER", 2), (17.51, "INVITE", 2)]
+    bench.set(t1=OK)  # it has been restarted: what was connected to it ends
+    bench.give(io.FlowLost(target(1, Transport.TCP)))
+    bench.run(500)
+    assert bench.sent()[-1] == (17.51, "INVITE", 2)
+
+
+@pytest.mark.rule("R9", "B5", "B6")
+def test_a_connection_to_a_target_left_is_made_anew_where_the_line_is() -> None:
+    server = replace(A, failback_mode=3, failback_timeout=3600)  # they share the registration
+    bench = Bench(line(server), {S1: by_tcp(S1, 1, 2)})
+    bench.start()
+    bench.run(10)
+    bench.set(t1=REFUSED)
+    bench.request("INVITE")
+    bench.run(30)
+    assert bench.engine.snapshot().lists[0].current == target(2, Transport.TCP)
+    bench.set(t1=OK)
+    bench.give(io.FlowLost(target(1, Transport.TCP)))  # that of the registration
+    bench.run(40)
+    assert bench.sent("REGISTER")[1:] == [(30, "REGISTER", 2)]
+    assert not bench.saw(events.FailedBack)
+
+
 @pytest.mark.rule("P2", "F8")
 def test_a_dead_first_proxy_says_nothing_of_the_server() -> None:
     bench = proxied(replace(A, expires=600), replace(B, expires=600))

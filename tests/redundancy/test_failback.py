@@ -9,7 +9,7 @@ import pytest
 
 from evertone import events
 from evertone.config.settings import ServerSettings
-from evertone.model import Group, Hop, HopSource, OutcomeKind, Reason
+from evertone.model import Group, Hop, HopSource, Outcome, OutcomeKind, Reason
 from evertone.redundancy import interface as io
 from evertone.redundancy.hoplist import HopList
 from tests.redundancy.bench import FORBIDDEN, OK, REFUSED, SILENT, Bench, hops, line, target
@@ -173,6 +173,79 @@ def test_in_a_call_mode_2_refreshes_where_it_is_and_tries_home_afterwards() -> N
     bench.give(io.CallsChanged(idle=True))
     bench.run(546)
     assert bench.sent("REGISTER")[2:] == [(545.0, "REGISTER", 1)]
+
+
+@pytest.mark.rule("B5", "B4", "B7")
+def test_what_fell_due_in_a_call_is_void_after_another_failover() -> None:
+    bench = away(bench_of(1, 2, 3, failback_mode=3, failback_timeout=60))
+    bench.give(io.CallsChanged(idle=False))
+    bench.run(170)  # home fell due at 160
+    bench.set(t1=OK, t2=REFUSED)
+    bench.by_method[1, "INVITE"] = REFUSED
+    bench.request("INVITE")
+    bench.run(171)
+    assert bench.engine.snapshot().lists[0].current == target(3)
+    bench.run(180)
+    bench.give(io.CallsChanged(idle=True))
+    bench.run(229)
+    assert len(bench.sent("REGISTER")) == 1
+    bench.run(231)
+    assert bench.sent("REGISTER")[-1] == (230.03, "REGISTER", 1)
+
+
+@pytest.mark.rule("B6", "B5")
+def test_a_try_home_that_fails_in_a_call_is_not_made_again_at_its_end() -> None:
+    bench = away(bench_of(failback_mode=3, failback_timeout=60, retry_counts=10))
+    bench.set(t1=SILENT)
+    bench.run(161)
+    assert bench.sent()[-1] == (160.02, "REGISTER", 1)
+    bench.give(io.CallsChanged(idle=False))
+    bench.request("INVITE")
+    bench.run(200)
+    bench.set(t1=OK)
+    bench.give(io.CallsChanged(idle=True))  # the try failed at 192.02: the time runs anew
+    bench.run(252)
+    assert len(bench.sent("REGISTER")) == 2
+    bench.run(253)
+    assert bench.sent("REGISTER")[-1] == (252.02, "REGISTER", 1)
+
+
+@pytest.mark.rule("B5")
+@pytest.mark.parametrize("mode", [1, 3])
+def test_a_call_that_begins_while_the_way_home_is_resolved_puts_it_off(mode: int) -> None:
+    bench = away(bench_of(failback_mode=mode, failback_timeout=60, ttl_s=60))
+    bench.set(t1=OK)
+    bench.slow_dns = 2.0
+    bench.run(161)
+    bench.give(io.CallsChanged(idle=False))
+    bench.run(300)
+    assert len(bench.sent("REGISTER")) == 1
+    bench.give(io.CallsChanged(idle=True))
+    bench.run(303)
+    assert bench.sent("REGISTER")[-1] == (302, "REGISTER", 1)
+
+
+@pytest.mark.rule("B5", "B6")
+@pytest.mark.parametrize("mode", [1, 2, 3])
+@pytest.mark.parametrize("status", [OK, FORBIDDEN])
+def test_the_answer_to_a_request_sent_before_the_failover_is_no_way_home(
+    mode: int, status: Outcome
+) -> None:
+    bench = bench_of(failback_mode=mode).start()
+    bench.run(100)
+    bench.rtt_s = 5.0  # a primary in trouble
+    bench.set(t1=status)
+    bench.request("INVITE")
+    bench.run(101)
+    bench.rtt_s = 0.01
+    bench.set(t1=REFUSED)
+    bench.request("SUBSCRIBE")
+    bench.run(104)
+    assert bench.engine.snapshot().lists[0].current == target(2)
+    bench.run(106)
+    assert bench.completed[1][1] is status
+    assert bench.engine.snapshot().lists[0].current == target(2)
+    assert not bench.saw(events.FailedBack)
 
 
 @pytest.mark.rule("B6")

@@ -85,6 +85,24 @@ def test_concurrent_when_both_have_failed_requests_begin_at_the_working_server()
     assert bench.engine.snapshot().serving == 1
 
 
+@pytest.mark.rule("F1", "F5")
+def test_concurrent_nothing_is_home_while_neither_server_answers() -> None:
+    bench = pair(successive=False).start()
+    bench.run(100)
+    bench.set(t1=BUSY, t2=BUSY)
+    bench.request("INVITE")
+    bench.run(110)
+    away, nowhere = bench.saw(events.FellBack)
+    assert (str(away.rule), away.server) == ("F1", 2)
+    assert (str(nowhere.rule), nowhere.server, nowhere.hop) == ("F5", 1, None)
+    assert not bench.saw(events.FailedBack)
+    bench.set(t1=OK, t2=OK)
+    bench.run(200)
+    (home,) = bench.saw(events.FailedBack)[-1:]
+    assert home.hop is not None
+    assert (str(home.rule), home.hop.target) == ("F1", target(1))
+
+
 @pytest.mark.rule("F5")
 def test_successive_when_the_fallback_binding_runs_out_the_working_server_is_next() -> None:
     bench = pair(successive=True, fallback_timeout=3600)
@@ -220,6 +238,20 @@ def test_successive_gives_up_a_try_in_flight_when_the_binding_expires() -> None:
     assert (600.01, "REGISTER", 2) in bench.sent()
     (in_flight,) = (a.id for at, a in bench.sends if round(at, 2) == 597.51)
     assert bench.abandoned[-1] == in_flight
+
+
+@pytest.mark.rule("B9", "F1")
+def test_in_concurrent_mode_it_is_register_on_enable_that_asks_for_a_register_first() -> None:
+    server = ServerSettings(address="b.example", register_on_enable=1)
+    bench = Bench(
+        line(ServerSettings(address="a.example"), server), {S1: hops(S1, 1), S2: hops(S2, 2, 3)}
+    ).start()
+    bench.run(10)
+    bench.set(t1=REFUSED, t2=REFUSED)
+    bench.request("INVITE")
+    bench.run(20)
+    first = [a for _, a in bench.sends if a.request == 1 and a.method == "REGISTER"]
+    assert [(a.hop.target, a.rule.id) for a in first] == [(target(3), "B9")]
 
 
 @pytest.mark.rule("F3", "F4")
@@ -511,6 +543,29 @@ def test_a_refresh_of_the_fallback_server_that_is_under_way_does_not_take_the_li
     refresh = next(a.id for at, a in bench.sends if a.hop.target == target(2) and at > 60)
     assert refresh in bench.abandoned
     assert bench.engine.snapshot().serving == 1
+
+
+@pytest.mark.rule("P2")
+def test_a_refresh_by_proxy_2_that_is_under_way_does_not_take_the_line_back() -> None:
+    # found by the swarm (seed 77000014): with every try home, for ever
+    bench = proxied(two_proxies=True, outbound_proxy_fallback_interval=61)
+    bench.granted_s = 120
+    bench.set(t5=REFUSED, t6=REFUSED)
+    bench.start()
+    bench.run(59)
+    assert bench.engine.snapshot().proxy is P2
+    bench.set(t5=OK, t6=OK, t7=SILENT)
+    bench.by_registrar[1] = OK
+    bench.run(60.5)
+    (refresh,) = (a for at, a in bench.sends if at > 60 and a.registrar == 2)
+    bench.run(62)
+    assert bench.engine.snapshot().proxy is P1
+    bench.give(io.Finished(refresh.id, OK, 120))
+    bench.run(63)
+    assert bench.engine.snapshot().proxy is P1
+    assert len(bench.saw(events.FellBack)) == 1
+    bench.run(200)
+    assert bench.sent("REGISTER")[-1][2] == 5
 
 
 @pytest.mark.rule("P2", "R8")

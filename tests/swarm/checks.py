@@ -25,6 +25,7 @@ from evertone.lab.registrations import Binding
 from evertone.model import Group
 from evertone.phone.snapshot import LineSnapshot
 from evertone.sip.message import Request
+from tests.swarm.early import home_too_early
 from tests.swarm.plan import DNS, PHONE, TROUBLE_S, USERS, Plan, make_plan
 from tests.swarm.play import CALLEE_ADDRESS, PHONE_ADDRESS, REALM, Play
 from tests.swarm.reading import Bound, aor_of, messages_of, registered_spans
@@ -64,6 +65,8 @@ def judge(play: Play) -> Iterator[str]:
     play.stop()
     yield from (f"3: after the stop: {text}" for text in left_after_stop(play))
     record = play.world.record
+    early = home_too_early(record, PHONE, play.plan.settings.lines)
+    yield from (f"5: {text}" for text in early)
     yield from (f"1: {text}" for text in judge_calls(play.plan, record, play.dialled, play.hung_up))
     allowed = {end for place in play.plan.places.values() for end in place.targets()}
     allowed |= callers(record)

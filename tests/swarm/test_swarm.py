@@ -24,7 +24,8 @@ from tests.swarm.checks import (
     run,
     unregistered_requests,
 )
-from tests.swarm.plan import Plan, make_plan
+from tests.swarm.early import home_too_early
+from tests.swarm.plan import PHONE, Plan, make_plan
 from tests.swarm.play import PHONE_ADDRESS, REALM, Play
 from tests.swarm.report import failure_text, ladder_text, plan_text
 
@@ -40,6 +41,13 @@ FAILED_ONCE = {
     999: "X3 asked a primary for ever that the line would never go home to",
     1339: "with DNS down the order of static records made a new primary",
     1904: "a call that waited for a REGISTER through a live proxy gave up",
+    77000014: "a refresh by proxy 2 took the line back from proxy 1 with every try home",
+    5006: "the answer to an INVITE sent before the failover took the line home, in a call",
+    5154: "what had fallen due in a call led home though another failover had come since",
+    5271: "a call began while the way home was resolved, and the line went home in it",
+    302051: "an INVITE that had passed over where the line went meanwhile took it home",
+    301047: "a try home that failed in a call was made again at its end",
+    5644: "the end of a connection to a target that the line had left took the line home",
 }
 
 
@@ -190,6 +198,28 @@ def test_a_line_that_is_away_is_found() -> None:
     elsewhere = tuple(dataclasses.replace(m, address="10.9.9.9") for m in place.machines)
     play.plan.places[place.group] = dataclasses.replace(place, machines=elsewhere)
     assert "is at server 1" in not_home(play)[0]
+
+
+def test_who_comes_home_too_early_is_found() -> None:
+    """Told of modes that wait for longer, the check finds what was right by the true ones."""
+    found: list[str] = []
+    for seed in range(30):
+        play = played(make_plan(seed))
+        record, lines = play.world.record, play.plan.settings.lines
+        assert not list(home_too_early(record, PHONE, lines))
+        patient = {"failback_mode": 3, "failback_timeout": 60_000}
+        told = [
+            dataclasses.replace(
+                line,
+                sip_server=tuple(dataclasses.replace(s, **patient) for s in line.sip_server),
+                outbound_proxy=tuple(
+                    dataclasses.replace(p, **patient) for p in line.outbound_proxy
+                ),
+            )
+            for line in lines
+        ]
+        found += home_too_early(record, PHONE, tuple(told))
+    assert any("failback_timeout is 60000 (B4)" in text for text in found)
 
 
 def test_a_failure_says_how_to_replay_it_and_what_went_over_the_wire() -> None:

@@ -12,11 +12,17 @@ from evertone.lab.name_server import NameServer
 from tests.dns.bench import SOA
 from tests.dns.test_locate import GUIDE
 
+_DUAL = """
+dual.yealink.pbx.example. 300 IN A 127.0.0.1
+dual.yealink.pbx.example. 300 IN AAAA ::1
+"""
+
 
 @pytest.fixture
 def nameserver() -> Iterator[str]:
-    """ADDRESS:PORT of a name server that holds the guide's zone, in a thread of its own."""
-    zone = NameServer(SOA + GUIDE)
+    """ADDRESS:PORT of a name server that holds the guide's zone and a host of both families, in
+    a thread of its own."""
+    zone = NameServer(SOA + GUIDE + _DUAL)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -54,6 +57,41 @@ def test_it_obeys_what_is_typed_and_scripted(small: Path, tmp_path: Path) -> Non
         "one: well",
     ):
         assert words in result.output
+
+
+def _piped(small: Path, *parts: bytes) -> str:
+    """What the lab says when ``parts`` come through a pipe, one after the other."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "evertone", "lab", str(small), "--seconds", "1"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as lab:
+        try:
+            assert lab.stdin is not None
+            assert lab.stdout is not None
+            while b"type help" not in lab.stdout.readline():
+                pass
+            for part in parts:
+                os.write(lab.stdin.fileno(), part)
+                time.sleep(0.1)
+            assert lab.wait(timeout=10) == 0
+            return lab.stdout.read().decode()
+        finally:
+            lab.kill()
+
+
+def test_lines_that_come_at_once_are_all_obeyed_at_once(small: Path) -> None:
+    said = _piped(small, b"silence one\nheal one\nburn one\n")
+    assert "the one falls silent" in said
+    assert "the one is back" in said
+    assert "unknown fault 'burn'" in said
+
+
+def test_half_a_line_is_waited_for_and_nothing_stands_still_meanwhile(small: Path) -> None:
+    said = _piped(small, b"silence ", b"one\nheal", b" one")  # and --seconds ends it
+    assert "the one falls silent" in said
+    assert "the one is back" not in said
 
 
 def test_quit_stops_and_json_is_one_object_per_line(small: Path) -> None:

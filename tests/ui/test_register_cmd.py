@@ -119,7 +119,11 @@ def test_a_file_with_no_line_in_use_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("option", "value", "says"),
-    [("--dns", "not-an-address", "name server"), ("--bind", "localhost", "no IP address")],
+    [
+        ("--dns", "not-an-address", "name server"),
+        ("--bind", "localhost", "no IP address"),
+        ("--bind", "fe80::1%lo", "of one link"),
+    ],
 )
 def test_options_that_are_no_addresses_are_wrong_usage(
     tmp_path: Path, option: str, value: str, says: str

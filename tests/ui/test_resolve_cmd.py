@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from evertone.io.host import has_ipv6
 from evertone.ui import options
+from evertone.ui.cli import cli
 from evertone.ui.resolve_cmd import command
 
 FAILOVER = """#!version:1.0.0.1
@@ -37,6 +39,26 @@ def test_the_hop_list_and_the_records_behind_it(nameserver: str, file: Path) -> 
         "1 TCP 192.168.1.14:5060 dns, 300 s NAPTR 90/50 > SRV 0/2 > A 192.168.1.14",
         "2 TCP 192.168.1.13:5060 dns, 400 s NAPTR 90/50 > SRV 0/1 > A 192.168.1.13",
     ]
+
+
+@pytest.mark.rule("D9")
+def test_a_family_that_cannot_be_sent_to_from_here_is_not_asked_for(
+    nameserver: str, file: Path, tmp_path: Path
+) -> None:
+    text = FAILOVER.replace("yealink.pbx.example", "dual.yealink.pbx.example")
+    file.write_text(text.replace("port = 0", "port = 9") + "sip.listen_port = 0\n")
+    options = [str(file), "--dns", nameserver]
+    both = CliRunner().invoke(cli, ["resolve", *options]).stdout
+    assert "127.0.0.1:9 " in both
+    assert ("[::1]:9 " in both) == has_ipv6()
+    options += ["--bind", "127.0.0.1"]
+    one = CliRunner().invoke(cli, ["resolve", *options]).stdout
+    assert "127.0.0.1:9 " in one
+    assert "::1" not in one
+    options += ["--state", str(tmp_path), "--timeout", "1", "--verbose"]
+    tried = CliRunner().invoke(cli, ["register", *options]).stderr
+    assert "REGISTER to UDP 127.0.0.1:9 " in tried
+    assert "::1" not in tried
 
 
 @pytest.mark.rule("P1", "P4")

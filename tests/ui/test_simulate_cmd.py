@@ -120,6 +120,21 @@ def test_the_live_dns(nameserver: str, tmp_path: Path) -> None:
     assert "invented" not in result.output
 
 
+def test_the_live_dns_that_knows_nothing_of_a_name(nameserver: str) -> None:
+    result = simulate(FAILOVER, "--live-dns", "--dns", nameserver, "--for", "1h")
+    assert result.exit_code == 0, result.output
+    assert "the live DNS leads nowhere: yealink.pbx.com: no such name" in result.output
+    assert "without registration   1h of 1h (100 %)" in result.output
+
+
+def test_a_live_dns_that_does_not_answer_is_not_taken_for_an_empty_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nobody = ("--live-dns", "--dns", "127.0.0.1:1")
+    said = refused(monkeypatch, capsys, "simulate", str(FAILOVER), *nobody)
+    assert said.startswith("evertone: no name server gave an answer (127.0.0.1 port 1)")
+
+
 # --- mistakes ---------------------------------------------------------------------------------
 
 

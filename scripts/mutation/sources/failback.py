@@ -120,6 +120,13 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "        self._state.tell(\n            ProbeFailed,",
     ),
     (
+        "B6",
+        "an answer from before the line moved is no way home",
+        _ENGINE,
+        "        if lst.current not in (None, target, walk.found) and not just_failed:\n",
+        "        if False:\n",
+    ),
+    (
         "B7",
         "from the top of the list",
         _HOPLIST,

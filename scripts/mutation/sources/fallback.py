@@ -14,7 +14,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "F1",
         "the other server serves",
         _SERVING,
-        "        state.serving = serving\n",
+        "        moved, state.serving = serving != state.serving, serving\n",
         "        return\n",
     ),
     (
@@ -137,6 +137,13 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         _SERVING,
         "if state.on is None or (state.on == FALLBACK and after_failure):",
         "if state.on is None or state.on == FALLBACK:",
+    ),
+    (
+        "F5",
+        "nothing is home while neither server answers",
+        _SERVING,
+        "        elif moved:\n            self._stranded = True\n",
+        '        elif moved:\n            self._announce_home(now, hop, Rule.F1, "")\n',
     ),
     (
         "F6",

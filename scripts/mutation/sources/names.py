@@ -234,8 +234,8 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "D12",
         "type 0: a list serves one request",
         "dns/sources.py",
-        "until = said.expires_at if where.dns_cache_type else inquiry.now",
-        "until = said.expires_at",
+        "said.expires_at if where.dns_cache_type else now",
+        "said.expires_at",
     ),
     (
         "D13",

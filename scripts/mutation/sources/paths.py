@@ -78,6 +78,13 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "",
     ),
     (
+        "P2",
+        "what began by proxy 2 does not lead back to it",
+        _SERVING,
+        "if hop.group.is_proxy and (hop.group is Group.PROXY1 or began is not Group.PROXY2):\n",
+        "if hop.group.is_proxy:\n",
+    ),
+    (
         "P3",
         "keys of the other firmware do not count",
         "config/load.py",
@@ -144,10 +151,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "C2",
         "a dialog elsewhere does not move the line",
         _ENGINE,
-        (
-            "            return lst.current is not None and (attempt.registrar,"
-            " lst.current) in walk.failed\n"
-        ),
+        "            return just_failed\n",
         "            return True\n",
     ),
     (

@@ -1,8 +1,8 @@
 """What is odd or without effect in settings that are right value by value.
 
 The checks are rows: of the phone and its records in :mod:`~evertone.config.checks_phone`, of a
-line in :mod:`~evertone.config.checks_line`, of a hop list in
-:mod:`~evertone.config.checks_path`. Here they are only walked.
+line in :mod:`~evertone.config.checks_line` and :mod:`~evertone.config.checks_unused`, of a hop
+list in :mod:`~evertone.config.checks_path`. Here they are only walked.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from evertone.config.checks_line import LINE_CHECKS, UNUSED_LINE
 from evertone.config.checks_path import PATH_CHECKS, PROXY_CHECKS
 from evertone.config.checks_phone import PHONE_CHECKS, RECORD_CHECKS
+from evertone.config.checks_unused import UNUSED_CHECKS
 from evertone.config.finding import Finding
 from evertone.config.models import RECORDS
 from evertone.config.settings import LineSettings
@@ -24,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
     *RECORD_CHECKS,
     UNUSED_LINE,
     *LINE_CHECKS,
+    *UNUSED_CHECKS,
     *PATH_CHECKS,
     *PROXY_CHECKS,
 )
@@ -59,7 +61,7 @@ def _all(subject: Subject) -> Iterator[Finding]:
         if not line.enable:
             yield from _ask((UNUSED_LINE,), view)
             continue
-        yield from _ask(LINE_CHECKS, view)
+        yield from _ask((*LINE_CHECKS, *UNUSED_CHECKS), view)
         for path in _paths(subject, line):
             yield from _ask(PATH_CHECKS, path)
             if path.hops.group.is_proxy:

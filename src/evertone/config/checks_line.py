@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from evertone.config.finding import Severity
 from evertone.config.kinds import is_address
+from evertone.config.params_server import PROXY_PARAMETERS
+from evertone.config.settings import INHERIT
 from evertone.config.view import Check, View
 from evertone.rules import Rule
 
@@ -24,6 +26,11 @@ _PROXY_KEYS = tuple(
         "outbound_port",
         "backup_outbound_port",
     )
+) + tuple(
+    parameter.key.replace(".Y.", f".{number}.")
+    for number in (1, 2)
+    for parameter in PROXY_PARAMETERS
+    if parameter.default == INHERIT
 )
 
 

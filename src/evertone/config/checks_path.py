@@ -145,8 +145,10 @@ _RESOLVING = (
         when=lambda view: (
             view.hops.transport_type == _NAPTR and view.hops.port != 0 and view.by_name
         ),
-        text="transport_type 3 with a port: only address records are asked for, and UDP is used; "
-        "port 0 asks for NAPTR and SRV",
+        text=lambda view: (
+            f"transport_type 3 with a port ({view.keys('PLACE.port')[0]} = {view.hops.port}): only "
+            "address records are asked for, and UDP is used; port 0 asks for NAPTR and SRV"
+        ),
         severity=Severity.NOTICE,
         given=False,
     ),

@@ -41,17 +41,22 @@ _NAME_CHARS = 253
 # everything that a URI's user part can hold, escaped where need be (RFC 3261 §25.1)
 _USER = re.compile(r"[^\x00-\x20\x7f\"<>@\\]*")
 _USER_CHARS = 256
+_SCHEMES = ("sip", "sips", "tel")
 _DOTTED_QUAD = re.compile(r"[0-9.]+")
 
 
-def is_address(text: str) -> bool:
-    """True for an IPv4 or IPv6 literal, the latter with or without brackets."""
+def is_address(text: str, *, zones: bool = False) -> bool:
+    """True for an IPv4 or IPv6 literal, the latter with or without brackets.
+
+    ``fe80::1%eth0`` is one only with ``zones``: there is no way to say it in a URI (RFC 6874
+    is not for SIP), and to anybody else it means nothing.
+    """
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:
         ipaddress.ip_address(bare)
     except ValueError:
         return False
-    return True
+    return zones or "%" not in bare
 
 
 def _is_name(text: str) -> bool:
@@ -198,10 +203,12 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An IP address, with ``names`` also a domain name; or blank."""
+    """An IP address, with ``names`` also a domain name; or blank. ``zones``: ``%eth0`` may
+    follow an address of the link."""
 
     names: bool = True
     max_chars: int = 256
+    zones: bool = False
 
     @property
     def allowed(self) -> str:
@@ -215,7 +222,7 @@ class Address:
         if not text:
             return ""
         if len(text) <= self.max_chars:
-            if is_address(text):
+            if is_address(text, zones=self.zones):
                 return text.strip("[]")
             if self.names and _is_name(text):
                 return text.removesuffix(".")
@@ -226,16 +233,19 @@ class Address:
 class User:
     """The user part of an address of record, or ``user@domain``; or blank."""
 
-    allowed: str = "a number or name, or user@domain; no blanks, quotes or brackets"
+    allowed: str = "a number or name, or user@domain; no sip:, blanks, quotes or brackets"
 
     def read(self, text: str) -> str:
-        """The text itself. Raises ValueError if no address of record can be made of it."""
+        """The text, its domain without last dot. Raises ValueError if no address of record can
+        be made of it."""
         user, at, domain = text.partition("@")
         if len(text) > _USER_CHARS or not _USER.fullmatch(user) or (text and not user):
             raise ValueError
+        if user.partition(":")[0].lower() in _SCHEMES and ":" in user:
+            raise ValueError
         if at and not (_is_name(domain) or is_address(domain)):
             raise ValueError
-        return text
+        return f"{user}@{domain.removesuffix('.')}" if at else text
 
 
 Kind: TypeAlias = Integer | Number | Choice | Word | Flags | Text | User | Name | Address

@@ -125,7 +125,7 @@ _SIP = (
 _NETWORK = (
     Parameter(
         key="static.network.primary_dns",
-        kind=Address(names=False),
+        kind=Address(names=False, zones=True),
         default="",
         text="The name server to ask first. Blank: the system's name servers.",
         rules=(Rule.D16,),
@@ -133,7 +133,7 @@ _NETWORK = (
     ),
     Parameter(
         key="static.network.secondary_dns",
-        kind=Address(names=False),
+        kind=Address(names=False, zones=True),
         default="",
         text="The name server to ask when the first does not answer.",
         rules=(Rule.D16,),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from evertone.dns.records import Answer, AnswerKind, Question
+from evertone.fixed import fixed
 
 __all__ = ["Cache", "CacheEntry"]
 
@@ -13,7 +12,7 @@ _MAX_FAILURE_S = 30.0  # D11: SERVFAIL and time-outs
 _MAX_NEGATIVE_S = 3 * 3600.0  # RFC 2308 §5
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class CacheEntry:
     """One answer, fresh until ``expires_at``. ``extra``: it came unasked, in the additional
     section of another answer (D12)."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import enum
 import ipaddress
 from collections.abc import Generator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
@@ -18,6 +17,7 @@ from evertone.dns.order import Draw, address_order, naptr_order, srv_order
 from evertone.dns.records import Address, Found, Naptr, Question, RrType, Srv, canonical
 from evertone.dns.static import StaticRecords
 from evertone.errors import DnsError
+from evertone.fixed import fixed
 from evertone.model import Group, Hop, HopSource, Target, Transport
 
 __all__ = [
@@ -125,7 +125,7 @@ _SRV_TRANSPORTS: dict[int, tuple[Transport, ...]] = {  # naptr_build (D5)
 _TRUST = (HopSource.DNS, HopSource.STATIC, HopSource.STALE)  # a hop is what its least is
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class _Trail:
     """The records on the way to a target, and the least trusted of their sources."""
 
@@ -133,7 +133,8 @@ class _Trail:
     source: HopSource = HopSource.DNS
 
     def then(self, why: str, source: HopSource) -> _Trail:
-        return _Trail((*self.why, why), max(self.source, source, key=_TRUST.index))
+        least = source if source is self.source else max(self.source, source, key=_TRUST.index)
+        return _Trail((*self.why, why), least)
 
 
 Hops: TypeAlias = list[Hop]
@@ -210,7 +211,7 @@ class Walk:
         self, *questions: Question
     ) -> Generator[tuple[Question, ...], tuple[Found, ...], tuple[Found, ...]]:
         """Ask what this walk has not asked yet: a TTL of 0 serves for all of it (D11)."""
-        new = tuple(dict.fromkeys(q for q in questions if q not in self._memo))
+        new = tuple(dict.fromkeys([q for q in questions if q not in self._memo]))
         if len(self._memo) + len(new) > _MAX_QUESTIONS:
             raise DnsError(f"{self._name}: more than {_MAX_QUESTIONS} questions lead nowhere")
         if new:
@@ -220,7 +221,7 @@ class Walk:
                 if not found.records:
                     self.unanswered |= found.unanswered
                     self._note(found.text, question)
-        return tuple(self._memo[q] for q in questions)
+        return tuple([self._memo[q] for q in questions])
 
     def _note(self, why: str, question: Question) -> None:
         name = question.name

@@ -81,6 +81,8 @@ class _Timer(enum.Enum):
     PATIENCE = "a person has waited long enough"
     LIMIT = "the walk has taken too long"
 
+    __hash__ = object.__hash__  # members are single
+
 
 _TimerKey: TypeAlias = tuple[_Timer, Question | int]
 
@@ -145,7 +147,7 @@ class Locator:
         ``someone_waits``: after 1.8 s the last list known is taken (D16).
         UsageError if the ticket is in use.
         """
-        if any(task.ticket_open and task.ticket == ticket for task in self._tasks.values()):
+        if self._tasks and any(t.ticket_open and t.ticket == ticket for t in self._tasks.values()):
             raise UsageError(f"ticket {ticket!r} is in use")
         standing = self.standing(where, now)
         if standing is not None:

@@ -18,6 +18,7 @@ from evertone.dns.records import (
     Srv,
 )
 from evertone.errors import DnsError
+from evertone.fixed import fixed
 from evertone.flows import DnsFailed, DnsReceived, DnsSend, Nameserver
 
 __all__ = ["Answered", "Patience", "Query", "QueryEffect", "QuerySnapshot"]
@@ -38,7 +39,7 @@ class Patience:
     retries: int = 2
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Answered:
     """The question is over."""
 
@@ -221,8 +222,8 @@ class Query:
             self._end(Answer(self.question, AnswerKind.FAILED, text=str(error)))
 
     def _end_with(self, found: list[ResourceRecord], message: Message) -> None:
-        records = tuple(_record(rr) for rr in found[:_MAX_RECORDS])
-        ttl_s = min(self._ttl_s, *(rr.ttl_s for rr in found))
+        records = tuple([_record(rr) for rr in found[:_MAX_RECORDS]])
+        ttl_s = min(self._ttl_s, *[rr.ttl_s for rr in found])
         extra = _extra(records, message.additional) if self.wants_extra else ()
         self._end(Answer(self.question, AnswerKind.RECORDS, records, ttl_s, extra=extra))
 

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from evertone.fixed import fixed
 from evertone.model import HopSource
 
 __all__ = [
@@ -88,13 +89,17 @@ Record: TypeAlias = Address | Srv | Naptr
 class AnswerKind(enum.Enum):
     """What asking the name servers came to."""
 
+    def __init__(self, text: str) -> None:
+        self.text = text
+        """The value: what people are told."""
+
     RECORDS = "records"
     NO_DATA = "no such record"  # RFC 2308 §2.2
     NO_NAME = "no such name"  # RFC 2308 §2.1
     FAILED = "no answer"  # time-outs, SERVFAIL and their kind
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Answer:
     """What the name servers said to one question.
 
@@ -112,7 +117,7 @@ class Answer:
     extra: tuple[Answer, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Found:
     """What a walk is told about a question: records in the order they were given, or none.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from evertone.config.settings import DnsSettings
 from evertone.dns.cache import Cache, CacheEntry
 from evertone.dns.locate import Where
 from evertone.dns.records import Answer, AnswerKind, Found, Question
 from evertone.dns.static import StaticRecords
+from evertone.fixed import fixed
 from evertone.model import HopSource
 
 __all__ = ["ORDER", "Source", "Sources"]
@@ -34,7 +35,10 @@ ORDER: dict[int, tuple[Source, ...]] = {
 """``static_cache_pri`` (D13)."""
 
 
-@dataclass(frozen=True, slots=True)
+_RECORDS = AnswerKind.RECORDS
+
+
+@fixed
 class _Inquiry:
     """One question on behalf of one line; ``said`` is the name servers' word, if it is known."""
 
@@ -51,6 +55,7 @@ class Sources:
         stale_s = settings.last_cache_expired if settings.last_cache_expired_enable else 0
         self.cache = Cache(float(stale_s))
         self.statics = StaticRecords(settings)
+        self._has_statics = bool(self.statics)
         self._has_nameservers = has_nameservers
         self._held: dict[Question, float] = {}  # static answers that serve, and until when
 
@@ -62,6 +67,11 @@ class Sources:
         ``asked`` is their answer once they have been; then there is always something found.
         """
         said = asked if asked is not None else self._fresh(question, where, now)
+        if not self._has_statics:  # then the order is no matter: the answer, or nothing yet
+            if said is None and self._has_nameservers:
+                return None
+            if said is not None and said.answer.kind is _RECORDS:
+                return self._answered(said, where, now)
         inquiry = _Inquiry(question, where, now, said)
         for source in ORDER[where.static_cache_pri]:
             if source is Source.DNS:
@@ -106,13 +116,15 @@ class Sources:
     def _cached(self, inquiry: _Inquiry) -> Found | None:
         said, where = inquiry.said, inquiry.where
         if said is not None and said.answer.kind is AnswerKind.RECORDS:
-            # D12: without a cache a list serves one request
-            until = said.expires_at if where.dns_cache_type else inquiry.now
-            return _found(said.answer, until)
+            return self._answered(said, where, inquiry.now)
         held_until = self._held.get(inquiry.question, inquiry.now)
         if where.dns_cache_type and held_until > inquiry.now:
             return self._static(inquiry)
         return None
+
+    def _answered(self, said: CacheEntry, where: Where, now: float) -> Found:
+        # D12: without a cache a list serves one request
+        return _found(said.answer, said.expires_at if where.dns_cache_type else now)
 
     def _static(self, inquiry: _Inquiry) -> Found | None:
         answer = self.statics.lookup(inquiry.question)
@@ -142,6 +154,6 @@ def _found(answer: Answer, until: float) -> Found:
         answer.records,
         answer.ttl_s,
         until,
-        text=answer.text or answer.kind.value,
+        text=answer.text or answer.kind.text,
         unanswered=answer.kind is AnswerKind.FAILED,
     )

@@ -18,7 +18,9 @@ __all__ = [
     "canonical",
     "cause_of",
     "error_text",
+    "families_from",
     "family_of",
+    "has_ipv6",
     "local_towards",
 ]
 
@@ -47,6 +49,23 @@ def canonical(address: str) -> str:
 def family_of(address: str) -> socket.AddressFamily:
     """IPv6 for a literal with colons, else IPv4."""
     return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def has_ipv6() -> bool:
+    """Whether the kernel speaks IPv6: a build of Python that does is not enough."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def families_from(bind: str) -> frozenset[int]:
+    """The address families (4, 6) that can be sent to from ``bind`` ("": anywhere)."""
+    if bind:
+        return frozenset({ipaddress.ip_address(bind).version})
+    return frozenset({4, 6} if has_ipv6() else {4})
 
 
 def cannot_leave(bind: str, address: str) -> str:

@@ -133,4 +133,7 @@ class Host(Station):
     def address_towards(self, address: str) -> str | None:
         """Our address of the same family, None if we have none."""
         v6 = ":" in address
-        return next((a for a in self.addresses if (":" in a) == v6), None)
+        for own in self.addresses:
+            if (":" in own) == v6:
+                return own
+        return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
+from typing import Any
 
 import dns.exception
 import dns.flags
@@ -11,6 +13,7 @@ import dns.name
 import dns.opcode
 import dns.rcode
 import dns.rdataclass
+import dns.rdataset
 import dns.rdatatype
 import dns.rrset
 import dns.zone
@@ -18,7 +21,7 @@ import dns.zone
 from evertone.errors import ScenarioError
 from evertone.lab.faults import HostFaults, Verb
 
-__all__ = ["NameServer"]
+__all__ = ["NameServer", "read_master_file"]
 
 DEFAULT_TTL_S = 300
 MAX_ANSWERS = 1000
@@ -32,6 +35,54 @@ _ADDITIONAL: dict[dns.rdatatype.RdataType, str] = {
     dns.rdatatype.SRV: "target",
 }
 """What each type of answer points at, for the additional section (RFC 2782, RFC 3403 §4.1)."""
+
+
+class _Reading(dns.zone.Transaction):
+    """Takes a SOA of any name: one text may hold several zones, and a zone with its own apex."""
+
+    def add(self, *args: Any) -> None:
+        name, ttl, rdata = args
+        if rdata.rdtype == dns.rdatatype.SOA:
+            self._put_rdataset(name, dns.rdataset.from_rdata(ttl, rdata))  # type: ignore[no-untyped-call]
+        else:
+            super().add(*args)
+
+
+class _Zones(dns.zone.Zone):
+    def writer(self, replacement: bool = False) -> dns.zone.Transaction:
+        reading = _Reading(self, replacement)
+        reading._setup_version()  # type: ignore[no-untyped-call]
+        return reading
+
+
+def read_master_file(text: str, origin: str, name: str = "") -> dns.zone.Zone:
+    """The records of a master file (RFC 1035 §5); ``name`` stands in errors before the line,
+    which is one too high: the first line is ours.
+
+    Raises dns.exception.DNSException and ValueError.
+    """
+    # the one line before gives records without a TTL ours
+    return dns.zone.from_text(
+        f"$TTL {DEFAULT_TTL_S}\n{text}",
+        origin,
+        relativize=False,
+        check_origin=False,
+        filename=name or None,
+        zone_factory=_Zones,
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _records_of(text: str, origin: str) -> tuple[dns.rrset.RRset, ...]:
+    """What a master file holds; rehearsals read the same one over and over."""
+    try:
+        zone = read_master_file(text, origin)
+    except (dns.exception.DNSException, ValueError) as error:
+        raise ScenarioError(f"the zone {origin} cannot be read: {error}") from None
+    return tuple(
+        dns.rrset.from_rdata_list(name, rdataset.ttl, list(rdataset))
+        for name, rdataset in zone.iterate_rdatasets()
+    )
 
 
 class NameServer:
@@ -68,15 +119,8 @@ class NameServer:
         self._records = {}
         self._answers.clear()
         for origin, text in zones.items():
-            try:
-                zone = dns.zone.from_text(
-                    f"$TTL {DEFAULT_TTL_S}\n{text}", origin, relativize=False, check_origin=False
-                )
-            except (dns.exception.DNSException, ValueError) as error:
-                raise ScenarioError(f"the zone {origin} cannot be read: {error}") from None
-            for name, rdataset in zone.iterate_rdatasets():
-                rrset = dns.rrset.from_rdata_list(name, rdataset.ttl, list(rdataset))
-                self._records[name, rdataset.rdtype] = rrset
+            for rrset in _records_of(text, origin):
+                self._records[rrset.name, rrset.rdtype] = rrset
         self._answers.clear()
         self._names = set()
         for name, _ in self._records:

@@ -396,8 +396,9 @@ class Network:
     def _ask(self, host: Host, query: DnsSend) -> None:
         server = query.nameserver
         source = (host.address_towards(server.address) or "", 0)
-        to = (server.address, server.port)
-        self._clock.note(Packet(self._clock.now, "DNS", source, to, query.data))
+        if self._clock.notes_packets:
+            to = (server.address, server.port)
+            self._clock.note(Packet(self._clock.now, "DNS", source, to, query.data))
         station = self._stations.get(server.address)
         delay = self._pass(host, station)
         if delay is not None:
@@ -422,6 +423,7 @@ class Network:
             return
         answer = name_host.server.answer(query.data, tcp=query.tcp)
         if answer is not None:
-            self._clock.note(Packet(self._clock.now, "DNS", to, source, answer))
+            if self._clock.notes_packets:
+                self._clock.note(Packet(self._clock.now, "DNS", to, source, answer))
             reply = DnsReceived(query.nameserver, answer, query.tcp)
             self._clock.schedule(at, self._input, host, reply)

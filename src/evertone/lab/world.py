@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from typing import Any, TypeVar
 
 from evertone.errors import EvertoneError, FaultError, UsageError
-from evertone.flows import Announce, Effect, Node, Transmit
+from evertone.flows import Announce, Node, Transmit
 from evertone.lab.faults import FAULTS, Afflicted, Fault, HostFaults, Verb, check_fault
 from evertone.lab.hosts import Host, NameHost, Station
 from evertone.lab.name_server import NameServer

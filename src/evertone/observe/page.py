@@ -9,10 +9,12 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.resources
 import string
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 from evertone.lab.rehearsal.report import CallEnd, HostReport, LineReport, Rehearsal
-from evertone.lab.rehearsal.spans import time_text
+from evertone.lab.rehearsal.spans import length_text, time_text
 from evertone.observe.fold import Fold
 from evertone.observe.ladder import ladder, spans_of_interest
 from evertone.observe.svg import availability, close_up, draw_ladder, tag
@@ -26,6 +28,7 @@ MAX_TIMELINE_ROWS = 400
 MAX_LADDER_ROWS = 250
 MAX_REMARKS = 200
 
+_MOST_CARDS = 3
 _NOTICEABLE_S = 1.0  # less than this without registration is a start, not an outage
 _ROLES = {
     "server": "registrar and proxy",
@@ -44,7 +47,7 @@ def render(rehearsal: Rehearsal) -> str:
         faults=_faults(rehearsal),
         verdict=escape(verdict(rehearsal)),
         verdict_class=_grade(rehearsal),
-        cards="".join(_cards(rehearsal, line) for line in rehearsal.lines),
+        cards=_figures(rehearsal),
         availability=availability(rehearsal, (0.0, rehearsal.for_s)),
         closeup=_close_up(rehearsal),
         call_key=_call_key(rehearsal),
@@ -100,37 +103,69 @@ def _grade(rehearsal: Rehearsal) -> str:
     return "warn" if late else ""
 
 
-def _cards(rehearsal: Rehearsal, line: LineReport) -> str:
+@dataclass(frozen=True, slots=True)
+class _Fact:
+    """One figure of a line: what to show, what it is of, and its style where it is not good."""
+
+    shown: str
+    what: str
+    badness: float
+    style: str
+    more: str = ""
+
+    @property
+    def class_(self) -> str:
+        return "good" if self.badness < _NOTICEABLE_S else self.style
+
+
+def _facts(rehearsal: Rehearsal, line: LineReport) -> list[_Fact]:
     calls = [call for call in rehearsal.calls if call.line == line.line]
     failed = sum(call.end is not CallEnd.ANSWERED for call in calls)
     waits = [call.waited_s for call in calls if call.delayed and call.waited_s is not None]
-    cards = [
-        _card(_time(line.unregistered_s), "without registration", line.unregistered_s, "bad"),
-        _card(
-            _time(line.unreachable_s), "in which nobody could call it", line.unreachable_s, "warn"
-        ),
+    bare, deaf = line.unregistered_s, line.unreachable_s
+    facts = [
+        _Fact(_time(bare), "without registration", bare, "bad"),
+        _Fact(_time(deaf), "in which nobody could call it", deaf, "warn"),
     ]
     if calls:
-        longest = f", at most {max(waits):.1f} s" if waits else ""
-        cards += [
-            _card(f"{failed} of {len(calls)}", "outgoing calls lost or cut off", failed, "bad"),
-            _card(f"{len(waits)} of {len(calls)}", f"calls delayed{longest}", len(waits), "warn"),
+        of = len(calls)
+        most = f", at most {max(waits):.1f} s" if waits else ""
+        facts += [
+            _Fact(f"{failed} of {of}", "outgoing calls lost or cut off", failed, "bad"),
+            _Fact(f"{len(waits)} of {of}", "calls delayed", len(waits), "warn", most),
         ]
+    return facts
+
+
+def _figures(rehearsal: Rehearsal) -> str:
+    """Cards for a few lines, a table for many."""
+    if len(rehearsal.lines) <= _MOST_CARDS:
+        return "".join(_cards(line, _facts(rehearsal, line)) for line in rehearsal.lines)
+    rows = [(line, _facts(rehearsal, line)) for line in rehearsal.lines]
+    head = "".join(tag("th", text=fact.what) for fact in rows[0][1])
+    body = "".join(tag("tr", _row(line, facts)) for line, facts in rows)
+    table = tag("thead", tag("tr", tag("th", text="line") + head)) + tag("tbody", body)
+    return tag("div", tag("table", table, class_="figures"), class_="wide")
+
+
+def _row(line: LineReport, facts: Sequence[_Fact]) -> str:
+    name = tag("td", tag("b", text=str(line.line)) + f" {escape(printable(line.label))}")
+    cells = (tag("td", text=f"{fact.shown}{fact.more}", class_=fact.class_) for fact in facts)
+    return name + "".join(cells)
+
+
+def _cards(line: LineReport, facts: Sequence[_Fact]) -> str:
     head = tag("h3", text=f"line {line.line}: {printable(line.label)}")
-    return head + tag("div", "".join(cards), class_="cards")
+    return head + tag("div", "".join(_card(fact) for fact in facts), class_="cards")
 
 
-def _card(figure: str, what: str, badness: float, class_: str) -> str:
-    good = badness < _NOTICEABLE_S
-    return tag(
-        "div",
-        tag("b", text=figure) + tag("span", text=what),
-        class_="card good" if good else f"card {class_}",
-    )
+def _card(fact: _Fact) -> str:
+    said = tag("b", text=fact.shown) + tag("span", text=f"{fact.what}{fact.more}")
+    return tag("div", said, class_=f"card {fact.class_}")
 
 
 def _time(seconds: float) -> str:
-    return "none" if seconds < _NOTICEABLE_S else time_text(seconds)
+    return "none" if seconds < _NOTICEABLE_S else length_text(seconds)
 
 
 def _close_up(rehearsal: Rehearsal) -> str:

@@ -104,6 +104,11 @@ def _failed_back(event: FailedBack) -> str:
     return f"home again{place}" + (f", away from {event.origin}" if event.origin else "")
 
 
+def _probe_failed(event: ProbeFailed) -> str:
+    place = f" at {_where(event)}" if event.hop is not None else ""
+    return f"try home{place} failed: {event.outcome}"
+
+
 def _call(event: CallChanged) -> str:
     code = f" ({event.code})" if event.code else ""
     place = f" at {_where(event)}" if event.hop is not None else ""
@@ -135,7 +140,7 @@ _TEXTS: dict[type[Event], Callable[[Any], str]] = {
     FellBack: _fell_back,
     FailedBack: _failed_back,
     ServerDown: lambda e: "unavailable, its whole list",
-    ProbeFailed: lambda e: f"try home at {_where(e)} failed: {e.outcome}",
+    ProbeFailed: _probe_failed,
     Refused: lambda e: f"{e.method} refused at {_where(e)}: {e.outcome}",
     CallChanged: _call,
     CallMoved: lambda e: f"the call goes on by {_where(e)}, away from {e.origin}",

@@ -7,7 +7,7 @@ import enum
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from evertone.events import (
@@ -37,7 +37,7 @@ from evertone.events import (
 )
 from evertone.lab.rehearsal.report import CallEnd, CallReport, LineReport, Rehearsal
 from evertone.lab.rehearsal.site import Site
-from evertone.lab.rehearsal.spans import time_text
+from evertone.lab.rehearsal.spans import length_text, time_text
 from evertone.lab.rehearsal.strikes import VERBS, Harm, Strike
 from evertone.observe.fold import Fold, fold
 from evertone.observe.text import describe, printable
@@ -132,15 +132,72 @@ def short_names(text: str, site: Site) -> str:
 
 
 def timeline(rehearsal: Rehearsal) -> list[Fold[Entry]]:
-    """The story in order, what repeats folded. Routine is left out: refreshes that just work,
-    calls that just get through."""
+    """The story in order, what repeats folded: each line and server for itself, and anew with
+    every fault that comes or goes. Routine is left out: refreshes that just work, calls that
+    just get through."""
     entries = [
         *strike_entries(rehearsal),
         *_told(rehearsal.events, rehearsal.site),
         *(_call(call) for call in rehearsal.calls if _is_notable(call)),
     ]
     entries.sort(key=lambda entry: entry.at)  # stable: what struck comes before what it did
-    return fold(entries, lambda entry: (entry.text, entry.tone))
+    folds: list[Fold[Entry]] = []
+    while entries:
+        end = next((n for n, e in enumerate(entries) if n and e.tone in _TURNS), len(entries))
+        folds += _folded(_together(entries[:end]))
+        entries = entries[end:]
+    return folds
+
+
+_TURNS = (Tone.FAULT, Tone.MENDED)
+
+
+def _folded(entries: Iterable[Entry]) -> list[Fold[Entry]]:
+    """What one line does at one server over and over is told where it begins."""
+    streams: dict[str, list[tuple[int, Entry]]] = {}
+    for number, entry in enumerate(entries):
+        who = entry.text.partition(": ")[0]
+        streams.setdefault(who, []).append((number, entry))
+    folds = [
+        one
+        for stream in streams.values()
+        for one in fold(stream, lambda numbered: (numbered[1].text, numbered[1].tone))
+    ]
+    folds.sort(key=lambda one: one.items[0][0])
+    return [Fold(tuple(e for _, e in one.items), one.times, one.last[1]) for one in folds]
+
+
+_LINE = re.compile(r"line (\d+)(?=[,:])")
+
+
+def _together(entries: Iterable[Entry]) -> list[Entry]:
+    """What several lines do in one moment, said once: ``lines 1-6, 9: call lost: no answer``."""
+    doing: dict[tuple[str, str, Tone], tuple[Entry, list[int]]] = {}
+    for number, entry in enumerate(entries):
+        found = _LINE.match(entry.text)
+        said = entry.text[found.end() :] if found else f"{number} {entry.text}"
+        lines = doing.setdefault((at_text(entry.at), said, entry.tone), (entry, []))[1]
+        if found and int(found[1]) not in lines:
+            lines.append(int(found[1]))
+        elif found:  # the same line did it again: that is another time
+            doing[at_text(entry.at), f"{number} {entry.text}", entry.tone] = (entry, [])
+    return [
+        replace(entry, text=f"lines {_ranges(lines)}{_LINE.sub('', entry.text, count=1)}")
+        if len(lines) > 1
+        else entry
+        for entry, lines in doing.values()
+    ]
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """``1-6, 9`` for the numbers in order."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{r[0]}-{r[-1]}" if len(r) > 2 else ", ".join(map(str, r)) for r in runs)
 
 
 def strike_entries(rehearsal: Rehearsal) -> Iterator[Entry]:
@@ -241,9 +298,14 @@ def summary(rehearsal: Rehearsal) -> list[str]:
 def _share(seconds: float, for_s: float) -> str:
     """``15m 7.5s of 1d, 1.1 %``; a start that took milliseconds is no outage."""
     if seconds < 1:
-        return "never" if seconds < 0.1 else time_text(seconds)
-    share = 100 * seconds / for_s
-    return f"{time_text(seconds)} of {time_text(for_s)} ({share:.2g} %)"
+        return "never" if seconds < 0.1 else length_text(seconds)
+    return f"{length_text(seconds)} of {time_text(for_s)} ({_percent(seconds / for_s)})"
+
+
+def _percent(share: float) -> str:
+    """``100 %``, ``12 %``, ``1.2 %``, ``0.04 %``: two digits that count."""
+    percent = 100 * share
+    return f"{percent:.0f} %" if percent >= 9.95 else f"{percent:.2g} %"
 
 
 def _calls_of(rehearsal: Rehearsal, line: LineReport) -> list[str]:
@@ -271,10 +333,10 @@ def verdict(rehearsal: Rehearsal) -> str:
     if unreachable_s < 1:
         said = ["The phone could be called all the time."]
     elif unregistered_s < 1:
-        gone = time_text(unreachable_s) + most
+        gone = length_text(unreachable_s) + most
         said = [f"The phone was registered, but for {gone} with a server that was down."]
     else:
-        gone, bare = (time_text(s) + most for s in (unreachable_s, unregistered_s))
+        gone, bare = (length_text(s) + most for s in (unreachable_s, unregistered_s))
         said = [f"Nobody could call the phone for {gone}; it had no registration for {bare}."]
     calls = rehearsal.calls
     if calls:

@@ -146,8 +146,10 @@ class Exchange:
 
     @property
     def rang(self) -> bool:
-        """True once a provisional above 100 came: somebody may be ringing (S6, A2)."""
-        return self.leg is not None and self.leg.seen >= _RANG
+        """True once a provisional above 100 came to an INVITE: somebody may be ringing (S6, A2).
+        To any other request it says no more than that the server is alive (A10)."""
+        leg = self.leg
+        return leg is not None and leg.seen >= _RANG and self.job.method == "INVITE"
 
 
 Locate = Callable[[Exchange, Place, float], None]

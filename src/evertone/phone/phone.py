@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from evertone.clock import TimerTable
 from evertone.config.settings import PhoneSettings
-from evertone.dns.locate import Where
+from evertone.dns.locate import BOTH_FAMILIES, Families, Where
 from evertone.dns.locator import Located, LocateFailed, Locator
 from evertone.dns.order import Draw
 from evertone.errors import SipParseError, UsageError
@@ -64,7 +64,8 @@ class Phone:
 
     ``instance`` is the ``urn:uuid:...`` of this device, stable over restarts (R5); ``rng`` is
     its only source of randomness, ``draw`` its lot among equal DNS records, for those who want
-    to know it beforehand. ``auto_answer``: incoming calls are answered at once.
+    to know it beforehand. ``families``: those that this host can send to (D9).
+    ``auto_answer``: incoming calls are answered at once.
     After every verb the shell drains :meth:`effects` and asks :meth:`next_deadline`.
     All times are seconds on the shell's monotonic clock.
     """
@@ -79,12 +80,13 @@ class Phone:
         auto_answer: bool = False,
         user_agent: str = "Evertone",
         draw: Draw | None = None,
+        families: Families = BOTH_FAMILIES,
     ) -> None:
         self.settings = settings
         self._out: list[Effect] = []
         self._timers: TimerTable[Timer] = TimerTable()
         self._layer = tx.TransactionLayer(settings.timers, rng)
-        self._locator = Locator(settings.dns, nameservers, rng, draw=draw)
+        self._locator = Locator(settings.dns, nameservers, rng, draw=draw, families=families)
         flows = FlowTable(self._out, self._timers)
         exchanges = Exchanges(
             self._layer, flows, self._timers, settings.timers, rng, self._locate_place

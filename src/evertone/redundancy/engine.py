@@ -193,11 +193,13 @@ class Engine:
             self._homing.idle(now)
 
     def _flow_lost(self, event: io.FlowLost, now: float) -> None:
-        """R9: every registration that the flow carried."""
+        """R9: every registration that the flow carried; a binding at a target that the line has
+        left is none (B9), or the old connection's end would send the line home."""
         if not event.target.transport.reliable:
             return
         for registration in self._state.registrations.values():
-            if registration.stands_at(event.target, now):
+            held = registration.binding(now)
+            if held is not None and held.hop.target == event.target:
                 self._registering.flow_lost(registration.registrar, event.target, now)
 
     def _late(self, event: io.Late, now: float) -> None:
@@ -355,15 +357,21 @@ class Engine:
 
     def _may_use(self, walk: Walk, attempt: Attempt, now: float) -> bool:
         """May the target that answered become the current one (B2-B4, B7, C2)?"""
+        target = attempt.hop.target
         lst = self._state.lists.get((attempt.registrar, attempt.hop.group))
-        if lst is None or lst.hop_of(attempt.hop.target) is None:
+        if lst is None or lst.hop_of(target) is None:
             return False
+        just_failed = lst.current is not None and (attempt.registrar, lst.current) in walk.failed
         if walk.purpose is Purpose.IN_DIALOG:
             # a dialog's own target is not the line's, unless the line's has just failed
-            return lst.current is not None and (attempt.registrar, lst.current) in walk.failed
+            return just_failed
+        if lst.failback.start is Start.TOP:
+            return True
+        if lst.current not in (None, target, walk.found) and not just_failed:
+            return False  # sent before the line moved: its answer is no way home (B5, B6)
         if lst.failback.start is not Start.REGISTERED or not lst.path.register_on_enable:
             return True
-        return self._state.registrations[attempt.registrar].stands_at(attempt.hop.target, now)
+        return self._state.registrations[attempt.registrar].stands_at(target, now)
 
 
 _INPUTS: dict[type, Callable[[Engine, Any, float], None]] = {

@@ -105,6 +105,7 @@ class Homing:
     def postpone(self, lst: HopList, now: float) -> None:
         """The time until the next try home runs anew."""
         lst.away_since = now if lst.away else None
+        lst.home_due = False
         self.arm(lst)
 
     def forget(self, registrar: int) -> None:
@@ -140,18 +141,24 @@ class Homing:
 
     def order(self, walk: Walk, lst: HopList, now: float) -> list[Hop]:
         """Where the walk begins and in what order it goes on (B1-B4, B6, B7)."""
+        walk.found = lst.current
         if walk.purpose in _PRIMARY_ALONE:
             asked = lst.away or walk.purpose is Purpose.SETTLE
+            if walk.purpose is Purpose.HOME and lst.failback.needs_idle and not self._state.idle:
+                lst.home_due = lst.away  # a call began while the name was resolved (B5)
+                asked = False
             return list(lst.hops[:1]) if asked else []
+        # R9: the same target first, unless the line has left it: B says where a REGISTER starts
+        first = walk.first if lst.current in (None, walk.first) else None
         if not lst.away:
-            return lst.order(walk.first)
+            return lst.order(first)
         if walk.refresh and self._home_with_refresh(lst, now):
             lst.last_home_try = now
             walk.trying_home = True
             walk.reason, walk.rule = Reason.FAILBACK, lst.failback.rule
             home = lst.hops[0]
             return [home, *(hop for hop in lst.order() if hop is not home)]
-        return lst.order(walk.first, stay=not self._settling.settled(lst, now))
+        return lst.order(first, stay=not self._settling.settled(lst, now))
 
     def dialog_paths(
         self, registrar: int, paths: tuple[Group, ...], at: Target

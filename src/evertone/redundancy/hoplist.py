@@ -142,8 +142,7 @@ class HopList:
         moved = self.current is not None or listed.index > 0
         self.current = hop.target
         self.away_since = now if listed.index > 0 else None
-        if listed.index == 0:
-            self.home_due = False
+        self.home_due = False  # what fell due before counted from another failover (B2, B4)
         return moved
 
     def leave(self) -> None:

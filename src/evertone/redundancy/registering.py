@@ -231,14 +231,17 @@ class Registering:
         if expires_s <= 0:
             self._retry_later(registrar, now)
             return
-        self.record(attempt, expires_s, now)
+        self.record(attempt, expires_s, now, began=walk.paths[0] if walk.paths else None)
         registration = self._state.registrations[registrar]
         # with registrations that are shared there is one binding at most
         if len(registration.bindings) > 1:
             self._remove_leftovers(registration, attempt.hop, walk, now)
 
-    def record(self, attempt: Attempt, expires_s: int, now: float) -> None:
-        """Note the binding, set its timers, move the line."""
+    def record(
+        self, attempt: Attempt, expires_s: int, now: float, began: Group | None = None
+    ) -> None:
+        """Note the binding, set its timers, move the line. ``began``: by which proxy the walk
+        began that made it."""
         state, hop, registrar = self._state, attempt.hop, attempt.registrar
         lst = state.hop_list(registrar, hop.group)
         shared = not lst.path.register_on_enable
@@ -262,7 +265,7 @@ class Registering:
         state.timers.set(timer_key(_REFRESH, registrar), refresh_at)
         state.timers.set(timer_key(_EXPIRE, registrar), now + expires_s)
         self._homing.use(hop, lst, attempt.reason, now)
-        self._serving.registered(registrar, hop, now)
+        self._serving.registered(registrar, hop, began, now)
         if state.on is not None and state.on != stood_on:
             for other in set(state.registrations) - {state.on}:
                 self.stop(other, now)  # its answer would take the line back
@@ -460,7 +463,7 @@ class Registering:
         lst = self._state.hop_list(walk.registrar, walk.group)
         if step is Step.RESULT and walk.hop is not None:
             self._homing.failed(lst, walk.hop, outcome, now)
-        elif walk.last_attempt is None:  # the primary is passed over, or DNS led nowhere
+        elif walk.last_attempt is None and not lst.home_due:  # passed over, or DNS led nowhere
             self._homing.postpone(lst, now)
 
     def _probe_ended(self, walk: Walk, outcome: Outcome, now: float) -> None:

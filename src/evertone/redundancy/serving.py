@@ -19,10 +19,11 @@ PROXY_PROBE = TimerKey(TimerKind.PROXY_PROBE)
 class Serving:
     """The line's place among its servers and proxies. Decides nothing about requests."""
 
-    __slots__ = ("_state",)
+    __slots__ = ("_state", "_stranded")
 
     def __init__(self, state: LineState) -> None:
         self._state = state
+        self._stranded = False  # the working server serves for want of any other (F5)
 
     def request_registrars(self, *, someone_waits: bool) -> tuple[int, ...]:
         """The servers that a request outside a dialog may use, in order (C1, F1, F3)."""
@@ -51,31 +52,39 @@ class Serving:
             return (WORKING, FALLBACK)
         return (registrar,) if registrar == state.on else ()
 
-    def registered(self, registrar: int, hop: Hop, now: float) -> None:
-        """A 2xx to REGISTER: the line moves where its redundancy type says (F1-F4, P2)."""
+    def registered(self, registrar: int, hop: Hop, began: Group | None, now: float) -> None:
+        """A 2xx to REGISTER: the line moves where its redundancy type says (F1-F4, P2).
+
+        What ``began`` by proxy 2 says nothing of proxy 1: it does not take the line back.
+        """
         if self._state.fallback is FallbackType.SUCCESSIVE:
             self._stand_on(registrar, hop, now)
         else:
             self.recompute(hop, now)
-        if hop.group.is_proxy:
+        if hop.group.is_proxy and (hop.group is Group.PROXY1 or began is not Group.PROXY2):
             self._stand_on_proxy(hop.group, registrar, hop, now)
 
     def recompute(self, hop: Hop | None, now: float) -> None:
-        """Concurrent: the working server serves while it is available, else the other (F1)."""
+        """Concurrent: the working server serves while it is available, else the other (F1);
+        if neither is, requests begin at the working one (F5)."""
         state = self._state
         if state.fallback is not FallbackType.CONCURRENT:
             return
         up = {r: reg.available for r, reg in state.registrations.items()}
         serving = WORKING if up[WORKING] or not up[FALLBACK] else FALLBACK
-        if serving == state.serving:
-            return
-        state.serving = serving
-        if serving == FALLBACK:
+        moved, state.serving = serving != state.serving, serving
+        if up[WORKING] and (moved or self._stranded):
+            self._stranded = False
+            self._announce_home(now, hop, Rule.F1, "the working server answered")
+        elif moved and serving == FALLBACK:
+            self._stranded = False
             held = state.registrations[FALLBACK].binding(now)
             where = held.hop if held is not None else None
             self._announce_fallback(now, where, Rule.F1, "the working server is unavailable")
-        else:
-            self._announce_home(now, hop, Rule.F1, "the working server answered")
+        elif moved:
+            self._stranded = True
+            reason = "neither server is available, requests begin at the working one"
+            state.tell(FellBack, now, WORKING, rule=Rule.F5, reason=reason, origin_server=FALLBACK)
 
     def down(self, registrar: int, hop: Hop | None, reason: str, now: float) -> None:
         """The whole list of ``registrar`` is unavailable (F8)."""
@@ -93,6 +102,7 @@ class Serving:
     def begin_anew(self) -> None:
         """R8: nothing stands any more; the first server by the first path comes first."""
         self.lost()
+        self._stranded = False
         state = self._state
         if state.proxy is not None:
             state.proxy = state.settings.proxies()[0]

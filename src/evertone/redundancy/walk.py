@@ -74,6 +74,8 @@ class Walk:
     last_outcome: Outcome | None = field(default=None, init=False)
     extended: bool = field(default=False, init=False)
     cancelled: bool = field(default=False, init=False)
+    # where the line stood in the list of this leg when it began
+    found: Target | None = field(default=None, init=False)
     # a removal: meanwhile a REGISTER was granted what it takes away
     overtaken: bool = field(default=False, init=False)
 

@@ -18,6 +18,7 @@ from evertone.redundancy.marks import Judgement
 from evertone.redundancy.policy import (
     CAUSE_RULES,
     Ask,
+    FallbackType,
     Move,
     MoveRow,
     Step,
@@ -292,7 +293,8 @@ class Walker:
     def _why(self, walk: Walk, method: str) -> tuple[Reason, Rule, str]:
         if walk.stage is _REGISTERING:
             fallback = walk.registrar_index > 0
-            rule = Rule.F3 if fallback else Rule.B9
+            successive = self._state.fallback is FallbackType.SUCCESSIVE
+            rule = Rule.F3 if fallback and successive else Rule.B9
             reason = Reason.FALLBACK if fallback else Reason.INITIAL
             return reason, rule, f"registered there before {walk.method} goes"
         last = walk.last_outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -133,43 +133,50 @@ def _faults(line: LineExplanation) -> Table:
     return table
 
 
-def _change(change: Change, line: LineExplanation) -> Group:
+def _change(changes: Sequence[Change], line: LineExplanation) -> Group:
+    """One change, with all that it betters and what it costs."""
     parts: list[RenderableType] = []
-    for key, old, new in change.lines:
+    for key, old, new in changes[0].lines:
         text = Text(key, style="cyan")
         text.append(f"  {printable(old) or 'not set'} -> ", style="default")
         text.append(printable(new), style="bold default")
         parts.append(text)
-    parts.append(
-        Padding(_ruled((advice_words(change, line.outcomes), (change.rule,))), (0, 0, 0, 2))
-    )
-    parts.append(Padding(Text(f"It costs: {change.cost}.", style="dim"), (0, 0, 0, 2)))
-    return Group(*parts)
+    said = [_ruled((advice_words(change, line.outcomes), (change.rule,))) for change in changes]
+    costs = dict.fromkeys(f"It costs: {change.cost}." for change in changes)
+    said += [Text(cost, style="dim") for cost in costs]
+    return Group(*parts, *(Padding(text, (0, 0, 0, 2)) for text in said))
 
 
 def _advice(line: LineExplanation) -> Iterable[RenderableType]:
     if not line.changes:
         yield Text("Nothing that was tried makes these outages shorter.")
+    alike: dict[tuple[tuple[str, str, str], ...], list[Change]] = {}
     for change in line.changes:
-        yield _change(change, line)
+        alike.setdefault(change.lines, []).append(change)
+    for changes in alike.values():
+        yield _change(changes, line)
 
 
 def _line(line: LineExplanation) -> Group:
     sentences = Table.grid(padding=(0, 1))
     for said in story(line):
         sentences.add_row("-", Text(printable(said)))
-    return Group(
+    parts: list[RenderableType] = [
         Text(),
         _title(line),
         _heading("In short"),
         _indented(sentences),
         _heading("Where it goes, in this order"),
         _indented(_order(line), *(_ruled(words) for words in habits(line))),
-        _heading("What happens when ..."),
-        _indented(_faults(line)),
-        _heading("What would help"),
-        _indented(*_advice(line)),
-    )
+    ]
+    if line.outcomes:
+        parts += [
+            _heading("What happens when ..."),
+            _indented(_faults(line)),
+            _heading("What would help"),
+            _indented(*_advice(line)),
+        ]
+    return Group(*parts)
 
 
 def _findings(explanation: Explanation) -> Iterable[RenderableType]:

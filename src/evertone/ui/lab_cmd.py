@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import errno
 import json
+import os
 import re
 import signal
 import sys
@@ -37,6 +38,7 @@ from evertone.ui.options import ADDRESS, with_remedy
 __all__ = ["command"]
 
 MAX_SCRIPT_LINES = 10_000
+MAX_LINE_BYTES = 65_536
 
 _SCRIPT_LINE = re.compile(r"(\d+(?:\.\d+)?)\s+(\S.*)")
 _REMEDIES = {
@@ -164,22 +166,42 @@ def _scripted(path: Path) -> list[tuple[float, str]]:
     return timed
 
 
+class _Lines:
+    """Cuts what is typed, pasted or piped into commands. ``sys.stdin`` would not do: it takes
+    all that is there and gives one line, so the rest waited for the next key; and half a line
+    made it wait, and the servers with it."""
+
+    def __init__(self, obey: Callable[[str], None]) -> None:
+        self._obey = obey
+        self._begun = b""
+
+    def feed(self, data: bytes) -> None:
+        """Obey the lines that are complete now; at the end of input also what was begun."""
+        *lines, begun = (self._begun + data).split(b"\n")
+        self._begun = begun[:MAX_LINE_BYTES]
+        if not data:
+            lines, self._begun = [begun], b""
+        for line in lines:
+            self._obey(line.decode("utf-8", "replace"))
+
+
 def _watch_stdin(lab: _Lab) -> None:
     """Obey what is typed. The end of input stops nothing: labs run without a terminal too."""
     loop = asyncio.get_running_loop()
+    typed = _Lines(lab.obey)
 
     def readable() -> None:
-        line = sys.stdin.readline()
-        if line:
-            lab.obey(line)
-        else:
-            loop.remove_reader(sys.stdin)
+        data = os.read(number, MAX_LINE_BYTES)
+        typed.feed(data)
+        if not data:
+            loop.remove_reader(number)
 
     try:
-        loop.add_reader(sys.stdin, readable)
+        number = sys.stdin.fileno()
+        loop.add_reader(number, readable)
     except (OSError, ValueError):
         # a plain file cannot be waited for: take it as a whole
-        for line in sys.stdin.readlines(MAX_SCRIPT_LINES):
+        for _, line in zip(range(MAX_SCRIPT_LINES), sys.stdin, strict=False):
             lab.obey(line)
 
 

@@ -42,9 +42,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 def _address(text: str) -> str:
     """An IP address literal in its one spelling."""
     try:
-        return ipaddress.ip_address(text).compressed
+        address = ipaddress.ip_address(text).compressed
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is no IP address") from error
+    if "%" in address:  # it would stand in our Contact, where nobody could make use of it
+        raise click.BadParameter(f"{text!r} is an address of one link only")
+    return address
 
 
 def _nameserver(text: str) -> Nameserver:

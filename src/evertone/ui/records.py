@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ from evertone.lab.rehearsal.zones import (
     Zone,
     every_where,
     invent_zone,
+    literal,
     read_zone,
     without_static_records,
 )
@@ -70,7 +72,8 @@ def zone_for(
 ) -> Zone:
     """The records that the options ask for; invented from the names if they ask for none.
 
-    Raises ScenarioError for a file that cannot be used, UsageError without a name server to ask.
+    Raises ScenarioError for a file that cannot be used, UsageError without a name server that
+    answers.
     """
     if zone_file is not None:
         try:
@@ -90,18 +93,32 @@ class _Freezer:
     """A node that asks the live DNS for all that the phone may ask, and keeps the answers."""
 
     def __init__(self, settings: PhoneSettings, nameservers: tuple[Nameserver, ...]) -> None:
+        self._nameservers = nameservers
         # nobody is to guess the ids of its questions; without static records first, so that
         # DNS is asked for what they hide; with them, for what only they lead to
         kinds = (without_static_records(settings.dns), settings.dns)
         self._locators = [Locator(kind, nameservers, random.SystemRandom()) for kind in kinds]
-        self._wheres = list(dict.fromkeys(where for _, _, where in every_where(settings)))
+        wheres = (where for _, _, where in every_where(settings))
+        self._wheres = [w for w in dict.fromkeys(wheres) if literal(w.address) is None]
         self._left = len(self._wheres) * len(self._locators)
-        self.harvest = Harvest()
+        self._nowhere: dict[str, None] = {}
+        self._harvest = Harvest()
 
     @property
     def done(self) -> bool:
         """True when every question has been answered or given up."""
         return self._left == 0
+
+    def zone(self) -> Zone:
+        """What was answered. Raises UsageError if no name server has answered anything."""
+        if self._wheres and not self._harvest.answered:
+            asked = ", ".join(f"{one.address} port {one.port}" for one in self._nameservers)
+            raise UsageError(
+                f"no name server gave an answer ({asked}): name one that does with --dns ADDRESS, "
+                "or give the records with --zone FILE"
+            )
+        zone = self._harvest.zone()
+        return replace(zone, remarks=(*self._nowhere, *zone.remarks))
 
     def start(self, now: float) -> None:
         for locator in self._locators:
@@ -110,7 +127,7 @@ class _Freezer:
 
     def receive(self, event: ShellInput, now: float) -> None:
         if isinstance(event, DnsReceived):
-            self.harvest.take(event.data)
+            self._harvest.take(event.data)
         if isinstance(event, DnsReceived | DnsFailed):
             for locator in self._locators:
                 locator.receive(event, now)
@@ -127,6 +144,8 @@ class _Freezer:
         effects: list[Effect] = []
         for locator in self._locators:
             for effect in locator.effects():
+                if isinstance(effect, LocateFailed):
+                    self._nowhere[f"the live DNS leads nowhere: {effect.text}"] = None
                 if isinstance(effect, Located | LocateFailed):
                     self._left -= 1
                 else:
@@ -140,4 +159,4 @@ async def _frozen(settings: PhoneSettings, nameservers: tuple[Nameserver, ...]) 
     async with Driver(node) as driver:
         driver.do(node.start)
         await driver.until(lambda: node.done, None)
-    return node.harvest.zone()
+    return node.zone()

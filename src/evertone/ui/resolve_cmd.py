@@ -18,6 +18,7 @@ from evertone.dns.locator import Located, LocateFailed, Locator
 from evertone.errors import ConfigError
 from evertone.flows import DnsFailed, DnsReceived, Effect, Nameserver, ShellInput
 from evertone.io.driver import Driver
+from evertone.io.host import families_from
 from evertone.model import Hop
 from evertone.observe.text import printable
 from evertone.ui.options import (
@@ -55,9 +56,12 @@ class _List:
 class _Resolution:
     """A node that locates and does nothing else."""
 
-    def __init__(self, settings: DnsSettings, nameservers: tuple[Nameserver, ...]) -> None:
+    def __init__(
+        self, settings: DnsSettings, nameservers: tuple[Nameserver, ...], bind: str
+    ) -> None:
         # as the phone: nobody is to guess the ids of its questions
-        self._locator = Locator(settings, nameservers, random.SystemRandom())
+        rng = random.SystemRandom()
+        self._locator = Locator(settings, nameservers, rng, families=families_from(bind))
         self.answers: dict[Hashable, Answer] = {}
 
     def locate(self, lists: list[_List], now: float) -> None:
@@ -88,7 +92,7 @@ async def _resolve(
     settings: DnsSettings, nameservers: tuple[Nameserver, ...], bind: str, lists: list[_List]
 ) -> list[Answer]:
     """The answers in the order of ``lists``; every walk ends by itself."""
-    node = _Resolution(settings, nameservers)
+    node = _Resolution(settings, nameservers, bind)
     async with Driver(node, bind=bind) as driver:
         driver.do(lambda now: node.locate(lists, now))
         await driver.until(lambda: len(node.answers) == len(lists), None)

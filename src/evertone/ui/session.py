@@ -6,7 +6,6 @@ import asyncio
 import errno
 import random
 import signal
-import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -17,6 +16,7 @@ from evertone.config.settings import PhoneSettings
 from evertone.errors import UsageError
 from evertone.events import Event
 from evertone.io.driver import STOP_S, Driver, Listen
+from evertone.io.host import families_from, has_ipv6
 from evertone.io.tls import ClientTls, client_tls, server_tls
 from evertone.io.watch import Destination, NetworkWatch
 from evertone.model import Transport
@@ -61,6 +61,7 @@ class Session:
             random.SystemRandom(),  # tags, branches and nonces that nobody can guess
             setup.nameservers,
             auto_answer=auto_answer,
+            families=families_from(setup.bind),
         )
         self.driver = Driver(
             self.phone,
@@ -201,7 +202,7 @@ def _places(bind: str, port: int, transports: tuple[Transport, ...]) -> tuple[Li
     if bind:
         addresses: tuple[str, ...] = (bind,)
     else:
-        addresses = ("0.0.0.0", "::") if _has_ipv6() else ("0.0.0.0",)
+        addresses = ("0.0.0.0", "::") if has_ipv6() else ("0.0.0.0",)
     return tuple(
         Listen(address, port + (transport is Transport.TLS), transport)
         for transport in (transports if port else _DATAGRAMS)
@@ -213,16 +214,6 @@ def _transports(resident: bool, tls_here: ssl.SSLContext | None) -> tuple[Transp
     if not resident:
         return _DATAGRAMS
     return tuple(t for t in Transport if t is not Transport.TLS or tls_here is not None)
-
-
-def _has_ipv6() -> bool:
-    """Whether the kernel speaks IPv6: a build of Python that does is not enough."""
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
 
 
 def _tls(settings: PhoneSettings) -> ClientTls | None:

@@ -186,6 +186,20 @@ def test_a_proxy_that_is_down_keeps_callers_out_though_the_registrar_knows_the_l
     assert total_s(line.unreachable) == pytest.approx(600, abs=0.1)
 
 
+@pytest.mark.rule("R9")
+@pytest.mark.parametrize(("transport_type", "lost_s"), [(0, 0.0), (1, 60.0)])
+def test_servers_share_registrations_but_no_connection(transport_type: int, lost_s: float) -> None:
+    """Until the phone notices that its connection is dead, nobody can call it."""
+    settings = configured(
+        "sip_server.1.address = pbx.example",
+        "sip_server.1.port = 0",
+        f"sip_server.1.transport_type = {transport_type}",
+    )
+    line = rehearse(settings, faults=["server1.primary silence 10m..25m"], for_s=HOUR / 2).lines[0]
+    assert never(line.unregistered)
+    assert line.unreachable_s == pytest.approx(lost_s, abs=30 if lost_s else 0.1)
+
+
 @pytest.mark.rule("P2")
 def test_the_second_proxy_takes_over() -> None:
     settings = configured(*KINDS["two servers behind two proxies"])
@@ -387,8 +401,12 @@ def test_every_verb_has_been_said() -> None:
         ("server1 lose:200 1m..2m", "more than 100 %"),
         ("server1 delay:2w 1m..2m", "must be written delay:TIME"),
         ("server1 299 1m..2m", "there are: silence"),
-        ("dns 503 1m..2m", "dns is no SIP server"),
-        ("server1 servfail 1m..2m", "is no DNS server"),
+        (
+            "dns 503 1m..2m",
+            "503 is nothing that dns does; it may strike server1.primary, server1.2",
+        ),
+        ("phone servfail 1m..2m", "servfail is nothing that phone does; it may strike dns"),
+        ("server1 servfail 1m..2m", "it may strike dns"),
         ("phone mute 1m..2m", "silence cuts its network"),
     ],
 )
@@ -442,3 +460,44 @@ def test_a_name_that_leads_nowhere_is_said_and_survived() -> None:
     ran = rehearse(configured("sip_server.1.address = pbx.example"), zone=zone, for_s=600)
     assert "nothing known of pbx.example" in ran.site.remarks[-1]
     assert ran.lines[0].unregistered_s == 600
+    assert "server1" not in ran.site.names.shown
+    with pytest.raises(FaultError, match=r"no target .server1.; there are: dns, phone"):
+        rehearse(ran.site.settings, zone=zone, faults=["server1 silence 1m..2m"], for_s=600)
+
+
+def test_a_proxy_that_leads_elsewhere_for_the_other_server_names_each_host_once() -> None:
+    """Each server's transport is that of its proxies, so their lists may differ (P1)."""
+    settings = configured(
+        "sip_server.1.address = 192.0.2.1",
+        "sip_server.1.transport_type = 1",
+        "sip_server.2.address = 192.0.2.2",
+        "outbound_proxy_enable = 1",
+        "outbound_proxy.1.address = edge.example",
+        "outbound_proxy.1.port = 0",
+    )
+    records = "".join(
+        f"_sip._{kind}.edge.example. SRV {n} 1 5060 {kind}{n}.edge.example.\n"
+        f"{kind}{n}.edge.example. A 192.0.2.{first + n}\n"
+        for kind, first in (("tcp", 10), ("udp", 20))
+        for n in (1, 2)
+    )
+    ran = rehearse(settings, zone=read_zone("edge.zone", records.encode()), for_s=600)
+    names = [host.name for host in ran.site.hosts]
+    assert len(names) == len(set(names))
+    assert sum(name.startswith("proxy1") for name in names) == 4
+
+
+def test_lines_behind_the_same_proxy_share_its_name_though_one_has_two_servers() -> None:
+    text = "#!version:1.0.0.1\n"
+    for line in (1, 2):
+        for setting in (
+            "enable = 1",
+            f"user_name = 100{line}",
+            "sip_server.1.address = 192.0.2.1",
+            "sip_server.2.address = 192.0.2.2" if line == 2 else "label = one",
+            "outbound_proxy_enable = 1",
+            "outbound_proxy.1.address = 192.0.2.9",
+        ):
+            text += f"account.{line}.{setting}\n"
+    site = survey(load_texts([("phone.cfg", text.encode())]).settings)
+    assert [host.name for host in site.hosts if host.role == "proxy"] == ["proxy1"]

@@ -17,7 +17,7 @@ from evertone.config.settings import (
     StaticNaptr,
     StaticSrv,
 )
-from evertone.dns.codec import decode, encode_query
+from evertone.dns.codec import Soa, decode, encode_query
 from evertone.dns.records import Question, RrType
 from evertone.errors import ScenarioError
 from evertone.lab.name_server import NameServer
@@ -63,12 +63,26 @@ def test_a_zone_file() -> None:
         (b"pbx.example. A 192.0.2.1\n; \xff\n", "pbx.zone:2: not UTF-8"),
         (b";" * (MAX_ZONE_BYTES + 1), "pbx.zone: longer than"),
         (b"$INCLUDE /etc/passwd\n", "pbx.zone:1: "),
+        (b"\na.example. A 192.0.2.1\na.example. CNAME b.example.\n", "pbx.zone:3: "),
     ],
 )
 def test_a_zone_file_with_an_error_names_file_and_line(data: bytes, place: str) -> None:
     with pytest.raises(ScenarioError) as raised:
         read_zone("pbx.zone", data)
     assert str(raised.value).startswith(place)
+
+
+def test_a_zone_file_as_name_servers_have_it() -> None:
+    """With its SOA and NS records, and with those of another zone after it."""
+    soa = "@ IN SOA ns hostmaster (\n  7 3600 600\n  86400 77 )\n@ IN NS ns\nns IN A 192.0.2.53\n"
+    text = f"$TTL 60\n$ORIGIN pbx.example.\n{soa}@ A 192.0.2.1\n$ORIGIN other.example.\n{soa}"
+    zone = read_zone("pbx.zone", text.encode())
+    assert addresses_in(zone)[NAME] == ("192.0.2.1",)
+    query = encode_query(1, Question.of(f"absent.{NAME}", RrType.A))
+    (told,) = decode(NameServer({".": zone.text}).answer(query) or b"").authority
+    assert told.name == NAME
+    assert isinstance(told.data, Soa)
+    assert told.data.minimum_s == 77
 
 
 # --- inventions -------------------------------------------------------------------------------
@@ -131,7 +145,8 @@ def test_behind_proxies_the_registrar_is_somewhere_too() -> None:
 # --- harvests ---------------------------------------------------------------------------------
 
 FULL = """
-. SOA a. b. 1 2 3 4 77
+example. SOA a. b. 1 2 3 4 77
+pbx.example. SOA a. b. 1 2 3 4 78
 pbx.example. 60 NAPTR 10 20 "s" "SIP+D2U" "" _sip._udp.pbx.example.
 _sip._udp.pbx.example. 61 SRV 1 2 5070 sip.pbx.example.
 sip.pbx.example. 62 CNAME host.pbx.example.
@@ -144,6 +159,7 @@ QUESTIONS = [
     Question.of(f"sip.{NAME}", RrType.A),
     Question.of(f"sip.{NAME}", RrType.AAAA),
     Question.of("absent.example", RrType.A),
+    Question.of(NAME, RrType.SRV),
 ]
 
 

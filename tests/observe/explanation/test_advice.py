@@ -25,6 +25,7 @@ _LINES = (
         fallback_redundancy_type=1,
         fallback_timeout=600,
         reg_fail_retry_interval=600,
+        reg_failed_retry_min_time=30,
         reg_failed_retry_max_time=600,
     ),
     LineSettings(

@@ -9,9 +9,12 @@ import pytest
 
 from evertone.errors import ConfigError
 from evertone.lab.rehearsal.zones import read_zone
+from evertone.observe.explanation.advice import Metric
 from evertone.observe.explanation.explain import Explanation, LineExplanation, explain
-from evertone.observe.explanation.figures import Outcome
+from evertone.observe.explanation.figures import Home, Outcome
 from evertone.observe.explanation.text import (
+    _way_home,
+    habits,
     home_words,
     missed_words,
     rules_named,
@@ -268,3 +271,97 @@ def test_what_check_refuses_is_refused_in_the_same_words() -> None:
 def test_no_line_in_use() -> None:
     with pytest.raises(ConfigError, match="no line is in use"):
         _explain("")
+
+
+# --- names that lead nowhere ------------------------------------------------------------------
+
+NOWHERE = read_zone("other.zone", b"other.example. A 203.0.113.7\n")
+
+
+def _by_zone(text: str, zone: str = "") -> LineExplanation:
+    known = read_zone("pbx.zone", zone.encode()) if zone else NOWHERE
+    return explain([("phone.cfg", (LINE + text).encode())], known).lines[0]
+
+
+def test_a_line_whose_name_leads_nowhere_is_told_so() -> None:
+    line = _by_zone(NAME)
+    assert line.outcomes == ()
+    assert line.changes == ()
+    (said,) = story(line)
+    assert said == (
+        "Server 1 (pbx.example) leads nowhere: there is no other way, so the phone never "
+        "registers, nobody can call it and no call that it makes gets through."
+    )
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_a_line_lives_by_its_second_server_where_the_first_leads_nowhere(kind: int) -> None:
+    second = "account.1.sip_server.2.address = backup.example\n"
+    kind_of = f"account.1.fallback.redundancy_type = {kind}\n"
+    line = _by_zone(NAME + second + kind_of, "backup.example. A 203.0.113.8\n")
+    nowhere, dies = story(line)
+    assert (
+        nowhere == "Server 1 (pbx.example) leads nowhere: the phone lives by what comes after it."
+    )
+    assert dies.startswith("When server2 falls silent: no call that you make gets through.")
+    assert {outcome.struck for outcome in line.outcomes} == {("server2",), ("dns",)}
+
+
+def test_a_proxy_that_leads_nowhere() -> None:
+    proxy = "outbound_proxy_enable = 1", "outbound_proxy.1.address = edge.example"
+    assert next(story(_by_zone(ONE + "".join(f"account.1.{x}\n" for x in proxy)))).startswith(
+        "Proxy 1 (edge.example) leads nowhere: "
+    )
+
+
+@pytest.mark.rule("F1", "R6")
+def test_the_worst_moment_is_just_after_a_try_that_failed() -> None:
+    text = (
+        "account.1.sip_server.1.address = pbx.example\n"
+        "account.1.sip_server.1.port = 5061\n"
+        "account.1.sip_server.1.transport_type = 2\n"
+        "account.1.sip_server.2.address = 2001:db8::6\n"
+    )
+    outcome = _outcome(_line(text), "primary-503")
+    assert outcome.home.after_s == pytest.approx(30, abs=0.1)
+
+
+def test_what_both_servers_have_in_common_is_said_once() -> None:
+    text = TWO + (
+        "account.1.outbound_proxy_enable = 1\n"
+        "account.1.outbound_proxy.1.address = edge.example\n"
+        "account.1.outbound_proxy.1.port = 0\n"
+    )
+    said = [text for text, _ in habits(_line(text))]
+    assert len(said) == len(set(said)) == 3
+
+
+def test_firmware_80_is_not_told_the_same_twice() -> None:
+    text = TWO + "evertone.firmware = 80\nevertone.model = SIP-T46G\n"
+    line = _line(text + "account.1.sip_server.1.retry_counts = 6\n")
+    waits = [change for change in line.changes if change.before.metric is Metric.WAIT]
+    assert [change.advice for change in waits] == ["invite-retries"]
+
+
+def test_a_phone_that_stays_tells_when_it_is_registered_again() -> None:
+    """The worst moment is after a try that failed when the registration had run out."""
+    proxies = "".join(f"account.1.outbound_proxy.{n}.address = 192.0.2.2{n}\n" for n in (1, 2))
+    line = _line(ONE + "account.1.outbound_proxy_enable = 1\n" + proxies)
+    outcome = _outcome(line, "all-silent")
+    assert outcome.home.deaf_s == pytest.approx(30, abs=1)
+    assert list(story(line))[-1].endswith("30s after the end at worst you can be called again.")
+
+
+@pytest.mark.parametrize(
+    ("home", "said"),
+    [
+        (Home(False, 0.0, 0.0, ()), "It stays where it is."),
+        (Home(False, 30.0, 0.0, ()), "It is registered again 30s after the end at worst."),
+        (Home(False, 30.0, 7.5, ()), "7.5s after the end at worst you can be called again."),
+        (Home(False, math.inf, math.inf, ()), "Nobody can call you 1h after all is well again."),
+        (Home(True, 600.0, 0.0, ()), "It goes home by itself, 10m after the end at worst."),
+        (Home(True, math.inf, 0.0, ()), "It has not gone home 1h after all is well again."),
+    ],
+)
+def test_the_way_home_in_words(home: Home, said: str) -> None:
+    assert _way_home(home, 3600.0) == said

@@ -12,12 +12,14 @@ __all__ = ["Kept", "Ledger"]
 
 class Kept(NamedTuple):
     """One binding for as long as it stood unchanged, in seconds; ``server`` is where it was
-    made, ``mark`` the Contact's parameter by which the phone knows line and registrar (R10)."""
+    made, ``mark`` the Contact's parameter by which the phone knows line and registrar (R10).
+    ``connected``: it leads over a connection that only ``server`` has."""
 
     server: str
     mark: str
     begin_s: float
     end_s: float
+    connected: bool = False
 
 
 class Ledger(RegistrationStore):
@@ -43,4 +45,6 @@ class Ledger(RegistrationStore):
 
     def _kept(self, binding: Binding, at: float) -> Kept:
         mark = binding.contact.param(self._param) or ""
-        return Kept(binding.server, mark, binding.registered_at, min(at, binding.expires_at))
+        connected = (binding.contact.param("transport") or "udp").lower() != "udp"
+        until = min(at, binding.expires_at)
+        return Kept(binding.server, mark, binding.registered_at, until, connected)

@@ -16,6 +16,7 @@ from functools import partial
 from evertone.config.settings import PhoneSettings
 from evertone.errors import FaultError, LimitError, UsageError
 from evertone.events import CallChanged, Event, Refreshed, Registered, Unregistered
+from evertone.lab.faults import FAULTS
 from evertone.lab.name_server import NameServer
 from evertone.lab.record import Packet, Record
 from evertone.lab.registrations import Binding
@@ -135,7 +136,7 @@ class _Play:
         self.caller = Caller(CALLER_ADDRESS, self.world.rng_for(CALLER))
         self.rung_at: dict[int, tuple[int, float]] = {}  # calls of the caller: line and time
         self.last_call: dict[int, int] = {}  # by line
-        self.bound_at: dict[int, tuple[int, Target | None]] = {}  # by line: server and target
+        self.bound_at: dict[tuple[int, int], Target | None] = {}  # by line and server
         for host in site.hosts:
             self._attach(host)
         world = self.world
@@ -202,8 +203,13 @@ class _Play:
             for fault in strike.faults:
                 try:
                     self.world.inject(fault)
-                except FaultError as error:
-                    raise FaultError(f"'{strike}': {error}") from None
+                except FaultError:
+                    of_dns = FAULTS[fault.verb].strikes == "dns"
+                    fit = [h.name for h in self.site.hosts if (h.role == "dns") is of_dns]
+                    raise FaultError(
+                        f"'{strike}': {strike.verb} is nothing that {fault.subject} does; "
+                        f"it may strike {', '.join(fit)}"
+                    ) from None
 
     # --- calls ------------------------------------------------------------------------------
 
@@ -260,11 +266,12 @@ class _Play:
 
     def _bound(self, event: Event) -> None:
         """A binding changed: call, but for one that is renewed where the last call got through."""
-        place = (event.server, event.hop.target if event.hop is not None else None)
-        called, bound = self.last_call.get(event.line, 0), self.bound_at.get(event.line)
+        key = (event.line, event.server)
+        place = event.hop.target if event.hop is not None else None
+        called, bound = self.last_call.get(event.line, 0), self.bound_at.get(key)
         if type(event) is not Refreshed or bound != place or called not in self.caller.rung:
             self.world.at(self.world.now + _SOON_S, partial(self._ring, event.line))
-        self.bound_at[event.line] = place
+        self.bound_at[key] = place
 
     def _ring(self, line: int) -> None:
         """Call the line by each of its registrars, the first one first."""
@@ -434,11 +441,18 @@ def _struck(strikes: Sequence[Strike], harm: Harm, for_s: float) -> dict[str, li
 def _reachable(
     kept: Sequence[Kept], site: Site, down: Mapping[str, list[Span]], ways: list[Span] | None
 ) -> list[Span]:
-    """When a server that worked knew a binding: its own, or one of those that share with it."""
+    """When a server that worked knew a binding: its own, or one of those that share with it.
+
+    A connection is not shared: whom a server knows over TCP or TLS, it alone can reach. Behind
+    a proxy the connection is the proxy's, and ``ways`` tell of it.
+    """
+    alone = [k for k in kept if k.connected and ways is None]
     found: list[Span] = []
+    for one in alone:
+        found += cut([(one.begin_s, one.end_s)], down.get(one.server, ()))
     for shares in {host.shares for host in site.hosts if host.shares}:
         sharers = [host.name for host in site.hosts if host.shares == shares]
-        spans = [(k.begin_s, k.end_s) for k in kept if k.server in sharers]
+        spans = [(k.begin_s, k.end_s) for k in kept if k.server in sharers and k not in alone]
         if not spans:
             continue
         all_down = down.get(sharers[0], [])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from evertone.config.settings import LineSettings, PhoneSettings
 from evertone.dns.locate import Where
@@ -321,7 +322,10 @@ class _Surveyor:
         """Name each host after its first place; with the line where lines differ there."""
         for group, base in _GROUP_NAMES.items():
             placed = [(line, hosts) for line, of, hosts in self._placed if of is group]
-            alike = len({tuple(host.address for host in hosts) for _, hosts in placed}) == 1
+            by_line: dict[int, dict[str, None]] = {}
+            for line, hosts in placed:
+                by_line.setdefault(line, {}).update({host.address: None for host in hosts})
+            alike = len({tuple(addresses) for addresses in by_line.values()}) == 1
             for line, hosts in placed:
                 prefix = "" if alike else f"line{line}."
                 self._name(f"{prefix}{base}", hosts)
@@ -329,10 +333,16 @@ class _Surveyor:
                     self._alias_places(name, hosts)
 
     def _name(self, base: str, hosts: tuple[Host, ...]) -> None:
+        taken = {host.name for host in self._by_address.values()}
         for number, host in enumerate(hosts, 1):
             if not host.name:
                 place = "primary" if number == 1 else str(number)
-                host.name = f"{base}.{place}" if len(hosts) > 1 else base
+                name = f"{base}.{place}" if len(hosts) > 1 else base
+                more = count(len(hosts) + 1)  # one list on the way to each server, not alike
+                while name in taken:
+                    name = f"{base}.{next(more)}"
+                host.name = name
+                taken.add(name)
 
     def _alias_places(self, base: str, hosts: tuple[Host, ...]) -> None:
         self._alias(base, hosts)
@@ -365,10 +375,11 @@ class _Surveyor:
         hosts = {
             alias: tuple(self._by_address[address].name for address in addresses)
             for alias, addresses in self._aliases.items()
+            if addresses  # a name that leads nowhere cannot be struck
         }
         own = dict.fromkeys(host.name for host in self._by_address.values())
-        groups = [a for a in (*_GROUP_NAMES.values(), "dns") if a in hosts and a not in own]
-        return Names({**hosts, PHONE: (PHONE,)}, PHONE, (*own, *groups, "all", PHONE))
+        groups = [a for a in (*_GROUP_NAMES.values(), "dns", "all") if a in hosts and a not in own]
+        return Names({**hosts, PHONE: (PHONE,)}, PHONE, (*own, *groups, PHONE))
 
     # --- who shares -------------------------------------------------------------------------
 

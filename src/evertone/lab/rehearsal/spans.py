@@ -7,7 +7,17 @@ from collections.abc import Iterable
 
 from evertone.errors import UsageError
 
-__all__ = ["Span", "clip", "cut", "gaps", "merge", "parse_time", "time_text", "total_s"]
+__all__ = [
+    "Span",
+    "clip",
+    "cut",
+    "gaps",
+    "length_text",
+    "merge",
+    "parse_time",
+    "time_text",
+    "total_s",
+]
 
 Span = tuple[float, float]
 """From when to when, in seconds; the end is not part of it."""
@@ -44,6 +54,11 @@ def time_text(seconds: float) -> str:
         digits = 0 if rest == round(rest) else (1 if rest >= 1 else 2)
         parts.append(f"{rest:.{digits}f}s")
     return " ".join(parts)
+
+
+def length_text(seconds: float) -> str:
+    """A length for people, as exact as its size allows: ``7.5s``, ``58m 51s``, ``1h``."""
+    return time_text(round(seconds) if seconds >= 600 else round(seconds, 1))
 
 
 # --- stretches --------------------------------------------------------------------------------

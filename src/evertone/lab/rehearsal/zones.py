@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -22,7 +23,7 @@ from evertone.dns.locate import Where
 from evertone.dns.records import Address, Naptr, Question, RrType, Srv, canonical
 from evertone.dns.static import StaticRecords
 from evertone.errors import DnsError, ScenarioError
-from evertone.lab.name_server import DEFAULT_TTL_S
+from evertone.lab.name_server import DEFAULT_TTL_S, read_master_file
 from evertone.model import Group
 
 __all__ = ["Harvest", "Zone", "addresses_in", "every_where", "invent_zone", "literal", "read_zone"]
@@ -103,25 +104,23 @@ def _parse(name: str, text: str) -> dns.zone.Zone:
     if isinstance(fault, dns.zone.Zone):
         return fault
     line, what = fault
-    # the codec counts a line too many where it has read a record to its end
-    before = _fault("\n".join(text.split("\n")[: line - 1]) + "\n")
-    if not isinstance(before, dns.zone.Zone) and before[1] == what:
-        line -= 1
-    place = f"{name}:{line}" if line else name
-    raise ScenarioError(f"{place}: {what.rstrip('.')}; a record is NAME [TTL] TYPE DATA")
+    lines = text.split("\n")
+
+    def is_in(first: int) -> bool:
+        before = _fault("\n".join(lines[:first]) + "\n")
+        return not isinstance(before, dns.zone.Zone) and before[1] == what
+
+    if not line:  # the fewest lines that have the mistake end with it
+        line = bisect_left(range(1, len(lines)), True, key=is_in) + 1
+    elif is_in(line - 1):
+        line -= 1  # the codec counts a line too many where it has read a record to its end
+    raise ScenarioError(f"{name}:{line}: {what.rstrip('.')}; a record is NAME [TTL] TYPE DATA")
 
 
 def _fault(text: str) -> dns.zone.Zone | tuple[int, str]:
     """The zone, or the line (0: unknown) at which it cannot be read, and why."""
     try:
-        # the one line before is what gives records without a TTL the name server's
-        return dns.zone.from_text(
-            f"$TTL {DEFAULT_TTL_S}\n{text}",
-            ".",
-            relativize=False,
-            check_origin=False,
-            filename=_FILE,
-        )
+        return read_master_file(text, ".", _FILE)
     except (dns.exception.DNSException, ValueError) as error:
         found = re.fullmatch(rf"{_FILE}:(\d+): (.*)", str(error), re.DOTALL)
         return (max(1, int(found[1]) - 1), found[2]) if found else (0, str(error))
@@ -262,6 +261,8 @@ class Harvest:
 
     def __init__(self) -> None:
         self._lines: dict[str, None] = {}
+        self.answered = False
+        """True once a name server has told what there is, or that there is nothing."""
 
     def take(self, data: bytes) -> None:
         """One DNS message; what cannot be read is left out, as a resolver does."""
@@ -269,6 +270,7 @@ class Harvest:
             message = decode(data)
         except DnsError:
             return
+        self.answered |= message.rcode in ("NOERROR", "NXDOMAIN")
         for record in (*message.answer, *message.authority, *message.additional):
             text = _as_text(record.data)
             is_name = not record.name or _is_name(record.name)  # empty: the root

@@ -143,6 +143,8 @@ def _fewer_invites(scene: Scene) -> Lines:
 
 
 def _fewer_registers(scene: Scene) -> Lines:
+    if scene.settings.firmware < 81:
+        return {}  # the same key, tried already (P3)
     return _paths(scene, "retry_counts", 2, _above("retry_counts", 2))
 
 
@@ -177,6 +179,12 @@ def _concurrent(scene: Scene) -> Lines:
 def _number(name: str, most: int, value: Callable[[Scene], int]) -> Callable[[Scene], Lines]:
     """``account.X.name = most`` where it is above that."""
     return lambda scene: {_own(scene, name): most} if value(scene) > most else {}
+
+
+def _growing_wait(scene: Scene) -> int:
+    """The longest wait between two tries, where waits grow at all (R6)."""
+    line = scene.line
+    return line.reg_failed_retry_max_time if line.reg_failed_retry_min_time > 0 else 0
 
 
 def _longer_stale(scene: Scene) -> Lines:
@@ -315,9 +323,7 @@ ADVICES: tuple[Advice, ...] = (
         Rule.R6,
         Metric.DEAF,
         ("all-silent", "list-silent", "primary-silent"),
-        _number(
-            "reg_failed_retry_max_time", 60, lambda scene: scene.line.reg_failed_retry_max_time
-        ),
+        _number("reg_failed_retry_max_time", 60, _growing_wait),
         "a REGISTER every minute while no server answers",
     ),
 )

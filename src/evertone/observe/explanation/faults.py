@@ -19,12 +19,14 @@ from evertone.events import (
     ProbeFailed,
     ResolveFailed,
     TargetFailed,
+    Unregistered,
 )
 from evertone.lab.rehearsal.calls import CallPlan
 from evertone.lab.rehearsal.play import rehearse
 from evertone.lab.rehearsal.report import Rehearsal
 from evertone.lab.rehearsal.site import Host, Route, Site, hop_lists, survey
 from evertone.lab.rehearsal.zones import Zone, literal
+from evertone.rules import Rule
 
 __all__ = ["CASES", "Case", "Scene", "Stage", "cases_of"]
 
@@ -37,6 +39,7 @@ MOST_OUTAGE_S = 86_400.0
 _SETTLED_S = 10.0  # a phone has registered by then
 _INCOMING = 6  # calls to the phone in an outage, beside those after each change
 _JUST_MISSED_S = 0.01
+_ALIKE_S = 0.1  # pauses that differ by less are of one length
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Scene:
     line: LineSettings
     site: Site
     seed: int
+    ttl_s: float
+    """The longest TTL of the addresses that the line is led to; 0 without any."""
 
     @classmethod
     def of(cls, settings: PhoneSettings, line: LineSettings, zone: Zone, seed: int) -> Scene:
@@ -61,12 +66,21 @@ class Scene:
             dns=settings.dns,
             security=settings.security,
         )
-        return cls(alone, line, survey(alone, zone, seed), seed)
+        site = survey(alone, zone, seed)
+        ttls = [hop.ttl_s for hops in hop_lists(site).values() for hop in hops]
+        ttl_s = max((ttl for ttl in ttls if ttl < float("inf")), default=0.0)
+        return cls(alone, line, site, seed, ttl_s)
 
     @property
     def first(self) -> Route:
-        """The way that the line prefers."""
-        return self.site.routes[0]
+        """The way that the line prefers, of those that lead somewhere."""
+        routes = self.site.routes
+        return next((route for route in routes if route.path), routes[0])
+
+    @property
+    def leads_nowhere(self) -> bool:
+        """True if the line has no server or proxy to send anything to."""
+        return not self.first.path
 
     @property
     def asks_dns(self) -> bool:
@@ -89,7 +103,7 @@ class Scene:
         waits = [float(max(line.reg_fail_retry_interval, line.reg_failed_retry_max_time))]
         for route, _ in self._paths():
             path = line.path(route.group, route.registrar)
-            by_mode = {1: self._ttl_s(), 2: self.expires_s, 3: float(path.failback_timeout)}
+            by_mode = {1: self.ttl_s, 2: self.expires_s, 3: float(path.failback_timeout)}
             waits.append(by_mode.get(path.failback_mode, 0.0))
         if line.successive and len(line.registrars()) == 2:
             waits.append(line.fallback_timeout)
@@ -97,15 +111,11 @@ class Scene:
             waits.append(line.outbound_proxy_fallback_interval)
         return max(waits) + line.settle + line.spread
 
-    def _ttl_s(self) -> float:
-        ttls = [h.ttl_s for hops in hop_lists(self.site).values() for h in hops]
-        return max((ttl for ttl in ttls if ttl < float("inf")), default=0.0)
-
     @property
     def stale_s(self) -> float:
         """How long the phone can do without DNS."""
         dns = self.settings.dns
-        return self._ttl_s() + (dns.last_cache_expired if dns.last_cache_expired_enable else 0)
+        return self.ttl_s + (dns.last_cache_expired if dns.last_cache_expired_enable else 0)
 
 
 _Struck = Callable[[Scene], tuple[Host, ...]]
@@ -154,7 +164,13 @@ CASES: tuple[Case, ...] = (
     Case("primary-refuses", "{} refuses", "{} closes its ports", "refuse", _primary),
     Case("primary-503", "{} answers 503", "{} says that it cannot serve (503)", "503", _primary),
     Case("list-silent", "all of {} silent", "all of {} fall silent", "silence", _first_list),
-    Case("server-silent", "behind it {} silent", "{} behind it fall silent", "silence", _behind),
+    Case(
+        "server-silent",
+        "behind the proxies: {} silent",
+        "{} behind the proxies fall silent",
+        "silence",
+        _behind,
+    ),
     Case("dns-silent", "DNS is silent", "DNS does not answer", "silence", _dns, 900.0, True),
     Case("all-silent", "everything is silent", "no server answers", "silence", _all),
 )
@@ -162,7 +178,9 @@ CASES: tuple[Case, ...] = (
 
 
 def cases_of(scene: Scene) -> list[Case]:
-    """The cases that arise, none of them twice under two names."""
+    """The cases that arise, none of them twice under two names; none where nothing works."""
+    if scene.leads_nowhere:
+        return []
     seen: set[tuple[str, frozenset[str]]] = set()
     found = []
     for case in CASES:
@@ -211,7 +229,8 @@ class Stage:
         return self._idle[case.key]
 
     def mended(self, case: Case) -> tuple[Rehearsal, float]:
-        """As :meth:`idle`, but the fault ends at the worst moment, which is given too."""
+        """As :meth:`idle`, packet by packet, but the fault ends at the worst moment, which is
+        given too: calls come when they came there."""
         end_s = self._worst_end_s(case)
         after_s = self.outage_s(case)  # the same tries, and one more registration
         rehearsal = rehearse(
@@ -220,7 +239,7 @@ class Stage:
             faults=self._faults(case, self.begin_s, end_s),
             for_s=end_s + after_s,
             seed=self.scene.seed,
-            incoming_every_s=(end_s + after_s) / _INCOMING,
+            incoming_every_s=after_s / _INCOMING,
         )
         return rehearsal, end_s
 
@@ -246,15 +265,20 @@ class Stage:
     def _worst_end_s(self, case: Case) -> float:
         """Just after the move, or the failed try after it, that the longest pause follows; of a
         phone that stays where it is, just after such a try to register."""
-        events = self.idle(case).events
+        events = [event for event in self.idle(case).events if event.at >= self.begin_s]
         struck = {a for host in case.struck(self.scene) for a in host.addresses}
         moved = [event.at for event in events if isinstance(event, FailedOver | FellBack)]
         tries = {event.at for event in events if _is_try(event, struck, of_dns=case.of_dns)}
         turns = sorted({*moved[:1], *(at for at in tries if not moved or at > moved[0])})
         if not turns:
             return round(self.begin_s + self.outage_s(case) / 2, 3)
-        pauses = [(later - earlier, earlier) for earlier, later in pairwise(turns)]
-        return round(max(pauses)[1] if pauses else turns[0], 3) + _JUST_MISSED_S
+        pauses = {earlier: later - earlier for earlier, later in pairwise(turns)}
+        longest_s = max(pauses.values(), default=0.0) - _ALIKE_S
+        longest = [at for at, pause_s in pauses.items() if pause_s >= longest_s] or turns[:1]
+        ran_out = (e.at for e in events if isinstance(e, Unregistered) and e.rule is Rule.R3)
+        bare_s = next(ran_out, 0.0)  # from there on nobody can call the phone either
+        worst = next((at for at in longest if at > bare_s), longest[0])
+        return round(worst, 3) + _JUST_MISSED_S
 
 
 def _is_try(event: Event, struck: set[str], *, of_dns: bool) -> bool:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 
 from evertone.config.settings import LineSettings
-from evertone.lab.rehearsal.spans import time_text
+from evertone.lab.rehearsal.spans import length_text, time_text
 from evertone.observe.explanation.advice import Change, Figure, Metric
-from evertone.observe.explanation.explain import Explanation, LineExplanation
+from evertone.observe.explanation.explain import Explanation, LineExplanation, Stop
 from evertone.observe.explanation.faults import PATIENCE_S
 from evertone.observe.explanation.figures import Home, Missed, Outcome, Waits
 from evertone.observe.text import printable
@@ -23,7 +23,6 @@ __all__ = [
     "how_measured",
     "missed_words",
     "rules_named",
-    "seconds_text",
     "story",
     "waits_words",
 ]
@@ -32,13 +31,6 @@ Words = tuple[str, tuple[Rule, ...]]
 """What is said, and the rules behind it."""
 
 _A_MOMENT_S = 1.0
-
-
-def seconds_text(seconds: float) -> str:
-    """A time as short as its size allows: ``7.5s``, ``58m 51s``, ``1h``."""
-    if seconds >= 600:
-        seconds = round(seconds)
-    return time_text(round(seconds, 1))
 
 
 def _names(names: Iterable[str], most: int = 3) -> str:
@@ -62,12 +54,12 @@ def waits_words(waits: Waits) -> Words:
     if waits.lost == waits.of:
         return f"lost: rings nowhere in {time_text(PATIENCE_S)}", waits.rules
     if waits.first_only:
-        late = seconds_text(waits.late[0]) if waits.late else "lost"
+        late = length_text(waits.late[0]) if waits.late else "lost"
         return f"{late}, only the first call", waits.rules
     parts = []
     if waits.late:
         who = "each call" if len(waits.late) == waits.of else f"{len(waits.late)} of {waits.of}"
-        parts.append(f"{seconds_text(max(waits.late))}, {who}")
+        parts.append(f"{length_text(max(waits.late))}, {who}")
     if waits.lost:
         parts.append(f"{waits.lost} of {waits.of} lost")
     return "; ".join(parts), waits.rules
@@ -78,28 +70,29 @@ def missed_words(outcome: Outcome) -> Words:
     missed = outcome.missed
     if missed.lost_s < _A_MOMENT_S:
         return (f"get through, by {missed.by}" if missed.by else "get through"), missed.rules
-    since = f"after {seconds_text(missed.from_s)}: " if missed.from_s > _A_MOMENT_S else ""
+    since = f"after {length_text(missed.from_s)}: " if missed.from_s > _A_MOMENT_S else ""
     if math.isinf(missed.lost_s):
         return f"{since}lost for as long as it lasts", missed.rules
-    return f"{since}lost for {seconds_text(missed.lost_s)} at worst", missed.rules
+    return f"{since}lost for {length_text(missed.lost_s)} at worst", missed.rules
 
 
 def home_words(outcome: Outcome) -> Words:
     """When the phone is where it belongs after the fault."""
     home = outcome.home
     if home.moved and math.isinf(home.after_s):
-        text = f"not within {seconds_text(outcome.outage_s)}"
+        text = f"not within {length_text(outcome.outage_s)}"
     elif home.moved:
-        text = seconds_text(home.after_s)
+        text = length_text(home.after_s)
         if Rule.B1 in home.rules:
             text += ", or with its next request"
     elif home.after_s >= _A_MOMENT_S and not math.isinf(home.after_s):
-        text = f"stays; registered again after {seconds_text(home.after_s)}"
+        text = f"stays; registered again after {length_text(home.after_s)}"
     else:
         text = "never leaves"
     rules = home.rules
     if home.deaf_s >= _A_MOMENT_S and home.deaf_s != home.after_s:
-        text += f"; calls to it are lost for {seconds_text(home.deaf_s)} more"
+        more = "ever" if math.isinf(home.deaf_s) else f"{length_text(home.deaf_s)} more"
+        text += f"; calls to it are lost for {more}"
         rules = tuple(dict.fromkeys((*rules, *home.deaf_rules)))
     return text, rules
 
@@ -109,12 +102,33 @@ def home_words(outcome: Outcome) -> Words:
 
 def story(line: LineExplanation) -> Iterator[str]:
     """What happens in the two cases that people ask about first, as sentences."""
+    yield from _nowhere(line)
     told = [outcome for outcome in line.outcomes if outcome.case.verb == "silence"]
     if told:
         yield _told(told[0])
     last = next((o for o in reversed(told) if not o.case.of_dns), None)
     if last is not None and last is not told[0]:
         yield _told(last)
+
+
+def _nowhere(line: LineExplanation) -> Iterator[str]:
+    """Names that no record is known of."""
+    comes = (
+        "there is no other way, so the phone never registers, nobody can call it and no call that "
+        "it makes gets through."
+        if line.scene.leads_nowhere
+        else "the phone lives by what comes after it."
+        if not line.order[0].hops
+        else "it cannot help where the others fail."
+    )
+    empty = [f"{_stop_name(stop)} ({stop.address})" for stop in line.order if not stop.hops]
+    if empty:
+        lead = "lead" if len(dict.fromkeys(empty)) > 1 else "leads"
+        yield f"{_names(dict.fromkeys(empty))} {lead} nowhere: {comes}"
+
+
+def _stop_name(stop: Stop) -> str:
+    return stop.group.value.capitalize()
 
 
 def _told(outcome: Outcome) -> str:
@@ -132,33 +146,37 @@ def _you_call(waits: Waits) -> str:
         return "no call that you make gets through."
     if waits.first_only and waits.late:
         return (
-            f"the first call that you make waits {seconds_text(waits.late[0])} before it rings"
+            f"the first call that you make waits {length_text(waits.late[0])} before it rings"
             f"{by}; those after it ring at once."
         )
     if len(waits.late) == waits.of:
-        return f"each call that you make waits {seconds_text(max(waits.late))}, then it rings{by}."
+        return f"each call that you make waits {length_text(max(waits.late))}, then it rings{by}."
     return f"of {waits.of} calls that you make, {len(waits.late)} ring late and {waits.lost} never."
 
 
 def _they_call(missed: Missed) -> str:
     if missed.lost_s < _A_MOMENT_S:
         return "Who calls you notices nothing."
-    since = f" after {seconds_text(missed.from_s)}" if missed.from_s > _A_MOMENT_S else ""
+    since = f" after {length_text(missed.from_s)}" if missed.from_s > _A_MOMENT_S else ""
     if math.isinf(missed.lost_s):
         return f"Nobody can call you{since} while it lasts."
     return (
-        f"Nobody can call you{since} for {seconds_text(missed.lost_s)} at worst, that is if "
+        f"Nobody can call you{since} for {length_text(missed.lost_s)} at worst, that is if "
         "nobody uses the phone meanwhile."
     )
 
 
 def _way_home(home: Home, watched_s: float) -> str:
     if home.moved and math.isinf(home.after_s):
-        return f"It has not gone home {seconds_text(watched_s)} after all is well again."
+        return f"It has not gone home {length_text(watched_s)} after all is well again."
     if home.moved:
-        return f"It goes home by itself, {seconds_text(home.after_s)} after the end at worst."
+        return f"It goes home by itself, {length_text(home.after_s)} after the end at worst."
+    if math.isinf(home.deaf_s):
+        return f"Nobody can call you {length_text(watched_s)} after all is well again."
     if home.deaf_s >= _A_MOMENT_S:
-        return f"{seconds_text(home.deaf_s)} after the end at worst you can be called again."
+        return f"{length_text(home.deaf_s)} after the end at worst you can be called again."
+    if _A_MOMENT_S <= home.after_s < math.inf:
+        return f"It is registered again {length_text(home.after_s)} after the end at worst."
     return "It stays where it is."
 
 
@@ -203,28 +221,32 @@ def habits(line: LineExplanation) -> Iterator[Words]:
     for holds, text, rule in _HABITS:
         if holds(line.scene.line):
             yield text, (rule,)
+    yield from dict.fromkeys(_habits_of_lists(line))  # a proxy leads to both servers, say it once
+
+
+def _habits_of_lists(line: LineExplanation) -> Iterator[Words]:
     for stop in line.order:
         path = line.scene.line.path(stop.group, stop.registrar)
         if len(stop.hops) > 1:
             said, rule = _MODES[path.failback_mode]
             shared = _SHARING[path.register_on_enable]
-            where = f"{stop.group.value.capitalize()} leads to {len(stop.hops)} targets"
+            where = f"{_stop_name(stop)} leads to {len(stop.hops)} targets"
             yield f"{where}: {said}; {shared}.", (rule, Rule.B9)
 
 
 # --- advice -----------------------------------------------------------------------------------
 
 _VALUES: dict[Metric, Callable[[Figure], str]] = {
-    Metric.WAIT: lambda f: "lost" if math.isinf(f.value) else seconds_text(f.value),
+    Metric.WAIT: lambda f: "lost" if math.isinf(f.value) else length_text(f.value),
     Metric.HAMPERED: lambda f: f"{f.value:.0f} of {f.of}",
     Metric.MISSED: lambda f: "as long as it lasts" if math.isinf(f.value) else _brief(f.value),
-    Metric.HOME: lambda f: "not in that time" if math.isinf(f.value) else seconds_text(f.value),
+    Metric.HOME: lambda f: "not in that time" if math.isinf(f.value) else length_text(f.value),
     Metric.DEAF: lambda f: "all that time" if math.isinf(f.value) else _brief(f.value),
 }
 
 
 def _brief(seconds: float) -> str:
-    return "never" if seconds < _A_MOMENT_S else seconds_text(seconds)
+    return "never" if seconds < _A_MOMENT_S else length_text(seconds)
 
 
 def advice_words(change: Change, outcomes: Iterable[Outcome]) -> str:
@@ -232,7 +254,7 @@ def advice_words(change: Change, outcomes: Iterable[Outcome]) -> str:
     outcome = next(o for o in outcomes if o.case.key == change.case.key)
     show = _VALUES[change.before.metric]
     # what is lost to the end is lost for as long as the rehearsal happened to last
-    span = f" for {seconds_text(outcome.outage_s)}" if math.isinf(change.before.value) else ""
+    span = f" for {length_text(outcome.outage_s)}" if math.isinf(change.before.value) else ""
     return (
         f"{case_title(outcome)}{span}: {change.before.metric.value} "
         f"{show(change.before)} -> {show(change.after)}"
