@@ -6,11 +6,11 @@ a key again moves the timer. All times are seconds on whatever monotonic scale t
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from heapq import heapify, heappop, heappush
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-__all__ = ["TimerTable"]
+__all__ = ["TimerTable", "earliest"]
 
 K = TypeVar("K", bound=Hashable)
 
@@ -97,3 +97,13 @@ class TimerTable(Generic[K]):
     def _compact(self) -> None:
         self._heap[:] = self._at.values()
         heapify(self._heap)
+
+
+def earliest(tables: Iterable[TimerTable[Any]]) -> float | None:
+    """The earliest deadline of several tables, or None if no timer is set."""
+    first = None
+    for table in tables:
+        heap = table._heap
+        if heap and (first is None or heap[0][0] < first):
+            first = heap[0][0]
+    return first

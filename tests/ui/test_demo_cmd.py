@@ -43,6 +43,20 @@ def test_json_is_one_object() -> None:
     assert 7.5 <= report["scenarios"][1]["without_service_s"] < 8
 
 
+def test_its_addresses_are_counted_up_from_where_it_is_told() -> None:
+    result = CliRunner().invoke(command, ["--fast", "--bind", "127.0.30.100"])
+    assert result.exit_code == 0, result.output
+    assert "127.0.30.111" in result.output
+    assert "127.0.20." not in result.output
+
+
+@pytest.mark.parametrize("address", ["here", "::1", "255.255.255.250"])
+def test_an_address_without_room_after_it_is_an_error(address: str) -> None:
+    result = CliRunner().invoke(command, ["--fast", "--bind", address])
+    assert result.exit_code == 2
+    assert "no IPv4 address with room after it" in result.output
+
+
 def test_a_phone_that_does_otherwise_is_not_let_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     story = demo.STORIES[0]
 

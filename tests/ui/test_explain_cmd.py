@@ -108,6 +108,7 @@ def test_what_check_refuses_is_refused_in_the_same_words(
     ("arguments", "said"),
     [
         (["--dns", "127.0.0.1"], "--dns goes with --live-dns"),
+        (["--bind", "127.0.0.1"], "--bind goes with --live-dns"),
         (["--live-dns", "--zone", str(GUIDE)], "two sources"),
         (["--seed", "one"], "not a valid integer"),
     ],

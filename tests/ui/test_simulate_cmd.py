@@ -113,7 +113,8 @@ def test_the_live_dns(nameserver: str, tmp_path: Path) -> None:
     config = tmp_path / "phone.cfg"
     text = FAILOVER.read_text().replace("yealink.pbx.com", "yealink.pbx.example")
     config.write_text(text)
-    result = simulate(config, "--live-dns", "--dns", nameserver, *OUTAGE)
+    bound = ("--bind", "127.0.0.1")
+    result = simulate(config, "--live-dns", "--dns", nameserver, *bound, *OUTAGE)
     assert result.exit_code == 0, result.output
     assert "DNS: live DNS, taken once" in result.output
     assert "server1.primary (192.168.1.1" in result.output
@@ -171,6 +172,7 @@ def test_a_zone_file_with_an_error(
         (("--calls", "often"), "write 'every 5m'"),
         (("--zone", str(FAILOVER), "--live-dns"), "give one"),
         (("--dns", "192.0.2.53"), "goes with --live-dns"),
+        (("--bind", "192.0.2.1"), "goes with --live-dns"),
     ],
 )
 def test_options_that_make_no_sense(words: tuple[str, ...], advice: str) -> None:

@@ -126,8 +126,10 @@ class Locator:
         self._draw = draw or Draw(rng)
         self._patience = Patience(float(settings.query_timeout), settings.retry_times)
         self._sources = Sources(settings, has_nameservers=bool(nameservers))
-        self._timers: TimerTable[_TimerKey] = TimerTable()
-        self._effects: list[LocatorEffect] = []
+        self.timers: TimerTable[_TimerKey] = TimerTable()
+        """Its timers, for whoever asks several parts at once (:func:`evertone.clock.earliest`)."""
+        self.pending: list[LocatorEffect] = []
+        """What :meth:`effects` will drain: empty if that need not be called."""
         self._tasks: dict[int, _Task] = {}
         self._next_task = 1
         self._queries: dict[Question, Query] = {}
@@ -151,17 +153,17 @@ class Locator:
             raise UsageError(f"ticket {ticket!r} is in use")
         standing = self.standing(where, now)
         if standing is not None:
-            self._effects.append(Located(ticket, *standing))
+            self.pending.append(Located(ticket, *standing))
             return
         if len(self._tasks) >= _MAX_TASKS:
-            self._effects.append(LocateFailed(ticket, "too many addresses are being located"))
+            self.pending.append(LocateFailed(ticket, "too many addresses are being located"))
             return
         walk = Walk(where, self._sources.statics, self._draw, self._families)
         number, self._next_task = self._next_task, self._next_task + 1
         self._tasks[number] = _Task(ticket, where, walk, walk.run(), someone_waits)
-        self._timers.set((_Timer.LIMIT, number), now + _WALK_S)
+        self.timers.set((_Timer.LIMIT, number), now + _WALK_S)
         if someone_waits:
-            self._timers.set((_Timer.PATIENCE, number), now + _SOMEONE_WAITS_S)
+            self.timers.set((_Timer.PATIENCE, number), now + _SOMEONE_WAITS_S)
         self._advance(number, None, now)
 
     def standing(self, where: Where, now: float) -> tuple[Hops, Hops] | None:
@@ -212,7 +214,7 @@ class Locator:
 
     def handle_timer(self, now: float) -> None:
         """Do what has fallen due; a call too many is harmless."""
-        for timer, key in self._timers.pop_due(now):
+        for timer, key in self.timers.pop_due(now):
             if isinstance(key, Question):
                 query = self._queries[key]
                 query.handle_timer(now)
@@ -224,11 +226,12 @@ class Locator:
 
     def next_deadline(self) -> float | None:
         """When :meth:`handle_timer` wants to be called next; None: not before new input."""
-        return self._timers.next_deadline()
+        return self.timers.next_deadline()
 
     def effects(self) -> list[LocatorEffect]:
         """Drain what is to be sent and what has been located, in order."""
-        effects, self._effects = self._effects, []
+        effects = self.pending[:]
+        self.pending.clear()
         return effects
 
     def snapshot(self, now: float) -> LocatorSnapshot:
@@ -294,11 +297,11 @@ class Locator:
         if unanswered and task.someone_waits:
             self._take_last_list(task, now)
         if task.ticket_open:
-            self._effects.append(LocateFailed(task.ticket, text))
+            self.pending.append(LocateFailed(task.ticket, text))
 
     def _end(self, number: int) -> _Task:
-        self._timers.cancel((_Timer.LIMIT, number))
-        self._timers.cancel((_Timer.PATIENCE, number))
+        self.timers.cancel((_Timer.LIMIT, number))
+        self.timers.cancel((_Timer.PATIENCE, number))
         task = self._tasks.pop(number)
         task.steps.close()
         return task
@@ -309,7 +312,7 @@ class Locator:
         if task.ticket_open:
             task.ticket_open = False
             spare = self._spare(task.where, hops, now)
-            self._effects.append(Located(task.ticket, hops, spare))
+            self.pending.append(Located(task.ticket, hops, spare))
 
     def _take_last_list(self, task: _Task, now: float) -> None:
         """D16: whatever D14 says for others, and for this request only (D11)."""
@@ -359,16 +362,16 @@ class Locator:
         """Pass on what a query wants done."""
         deadline = query.next_deadline()
         if deadline is not None:
-            self._timers.set((_Timer.QUERY, query.question), deadline)
+            self.timers.set((_Timer.QUERY, query.question), deadline)
         for effect in query.effects():
             if isinstance(effect, Answered):
                 self._answered(effect.answer, now)
             else:
-                self._effects.append(effect)
+                self.pending.append(effect)
 
     def _answered(self, answer: Answer, now: float) -> None:
         question = answer.question
-        self._timers.cancel((_Timer.QUERY, question))
+        self.timers.cancel((_Timer.QUERY, question))
         del self._queries[question]
         # a walk may have ended while it waited
         waiting = [n for n in self._waiting.pop(question) if n in self._tasks]
@@ -387,4 +390,4 @@ class Locator:
         if now >= self._warned_at + _WARN_EVERY_S:
             self._warned_at = now
             text = f"DNS: {why}, from {nameserver.address}; {self._ignored} ignored so far"
-            self._effects.append(Announce(Warned(at=now, rule=Rule.D16, reason=text)))
+            self.pending.append(Announce(Warned(at=now, rule=Rule.D16, reason=text)))

@@ -6,6 +6,7 @@ from where the phone says it is. Nothing here tells the phone what to do.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -19,7 +20,7 @@ from evertone.model import Target, Transport
 from evertone.phone.phone import Phone
 from evertone.phone.snapshot import LineSnapshot, LineState
 
-__all__ = ["STORIES", "Claim", "Story", "Verdict", "tell"]
+__all__ = ["BASE", "STORIES", "Claim", "Story", "Verdict", "tell"]
 
 EXPIRES_S = 30
 FALLBACK_TIMEOUT_S = 10
@@ -34,6 +35,8 @@ GIVEN_UP_AFTER_S = 7.5
 """S1 with three retries: when the target is judged unavailable."""
 
 CALLER, CALLEE = "phone A", "phone B"
+BASE = "127.0.20.0"
+"""The address that those of the stories are counted up from, unless told otherwise."""
 _USERS = {CALLER: "4605", CALLEE: "4606"}
 
 
@@ -68,7 +71,8 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class Story:
     """One scenario of the guide. ``first`` and ``second`` are the servers' names; ``network``
-    numbers its addresses, so that all stories can be played side by side on loopback."""
+    numbers its addresses, so that all stories can be played side by side on loopback, counted
+    up from ``base``."""
 
     key: str
     title: str
@@ -79,10 +83,11 @@ class Story:
     line: Callable[[Story, str], LineSettings]
     script: Callable[[_Play], Script[Verdict]]
     shared: bool = False
+    base: str = BASE
 
     def address(self, host: int) -> str:
         """An address of this story."""
-        return f"127.0.20.{10 * self.network + host}"
+        return str(ipaddress.IPv4Address(self.base) + 10 * self.network + host)
 
     def names(self) -> dict[str, str]:
         """Host names by address."""

@@ -80,7 +80,7 @@ class Notifier:
         self._subscriptions: dict[DialogId, _Subscription] = {}
         self._calls: dict[str, _Call] = {}
         self._by_tid: dict[int, DialogId] = {}
-        self._due: TimerTable[DialogId] = TimerTable()
+        self.timers: TimerTable[DialogId] = TimerTable()
 
     # --- SUBSCRIBE ------------------------------------------------------------------------------
 
@@ -112,7 +112,7 @@ class Notifier:
         user = unescape(request.request_uri.user)
         held = _Subscription(dialog, peer.flow, event, user, now + seconds)
         self._subscriptions[dialog.id] = held
-        self._due.set(dialog.id, held.expires_at)
+        self.timers.set(dialog.id, held.expires_at)
         self._layer.respond(tid, answer, now)
         self._notify(dialog.id, held, now)
 
@@ -127,7 +127,7 @@ class Notifier:
             self._refuse(tid, request, status, now)
             return
         held.flow, held.expires_at = peer.flow, now + seconds
-        self._due.set(id, held.expires_at)
+        self.timers.set(id, held.expires_at)
         self._layer.respond(tid, self._answer(request, 200, peer, seconds), now)
         self._notify(id, held, now)
 
@@ -201,7 +201,7 @@ class Notifier:
 
     def _forget(self, id: DialogId) -> None:
         self._subscriptions.pop(id, None)
-        self._due.cancel(id)
+        self.timers.cancel(id)
 
     # --- what there is to tell --------------------------------------------------------------------
 
@@ -269,14 +269,10 @@ class Notifier:
 
     def handle_timer(self, now: float) -> None:
         """Subscriptions run out."""
-        for id in self._due.pop_due(now):
+        for id in self.timers.pop_due(now):
             held = self._subscriptions.get(id)
             if held is not None:
                 self._notify(id, held, now)
-
-    def next_deadline(self) -> float | None:
-        """When :meth:`handle_timer` wants to be called next."""
-        return self._due.next_deadline()
 
     def held(self, now: float) -> list[tuple[str, str]]:
         """The subscriptions that stand, as (package, user), for checkers and people."""

@@ -74,13 +74,13 @@ class Proxy:
         self._peers = peers
         self._location = location
         self._rng = rng
-        self._timers = timers
+        self._sip_timers = timers
         self._listen = listen
         self._transmit = transmit
         self._realm = realm
         self._contexts: dict[int, _Context] = {}
         self._by_tid: dict[int, tuple[_Context, _Branch]] = {}
-        self._due: TimerTable[int] = TimerTable()
+        self.timers: TimerTable[int] = TimerTable()
 
     # --- requests ---------------------------------------------------------------------------
 
@@ -99,7 +99,7 @@ class Proxy:
         context = _Context(tid, request, flow)
         self._contexts[tid] = context
         if request.method == "INVITE":
-            self._due.set(tid, now + TIMER_C_S)
+            self.timers.set(tid, now + TIMER_C_S)
         for callee in places:
             branch = _Branch(callee[1:])
             context.branches.append(branch)
@@ -150,7 +150,7 @@ class Proxy:
             self._finish(context, branch, None, now)
             return
         copy = self._copy(context.request, place.uri, context.flow, peer)
-        give_up_s = self._timers.timeout_s
+        give_up_s = self._sip_timers.timeout_s
         try:
             tid = self._layer.send_request(copy, peer.flow, peer.reliable, _RESENDS, give_up_s, now)
         except LimitError:
@@ -233,7 +233,7 @@ class Proxy:
             return
         context.cancelled = True
         # RFC 3261 §9.1: a branch that does not answer within 64*T1 counts as cancelled
-        self._due.set(tid, now + self._timers.timeout_s)
+        self.timers.set(tid, now + self._sip_timers.timeout_s)
         for branch in context.branches:
             if branch.tid and not branch.done:
                 self._layer.cancel(branch.tid, now)
@@ -254,7 +254,7 @@ class Proxy:
         ours.remove_first("Via")
         if status < 200:
             if context.request.method == "INVITE" and not context.cancelled:
-                self._due.set(context.tid, now + TIMER_C_S)
+                self.timers.set(context.tid, now + TIMER_C_S)
             if not context.answered:
                 self._layer.respond(context.tid, ours, now)
         elif status < 300:
@@ -311,7 +311,7 @@ class Proxy:
             return
         if self._contexts.pop(context.tid, None) is None:
             return
-        self._due.cancel(context.tid)
+        self.timers.cancel(context.tid)
         if context.answered:
             return
         finals = [b.final for b in context.branches if b.final is not None]
@@ -336,7 +336,7 @@ class Proxy:
 
     def handle_timer(self, now: float) -> None:
         """Timer C, and the end of waiting for cancelled branches."""
-        for tid in self._due.pop_due(now):
+        for tid in self.timers.pop_due(now):
             context = self._contexts.get(tid)
             if context is None:
                 continue
@@ -344,10 +344,6 @@ class Proxy:
                 if branch.tid and not branch.done and not context.cancelled:
                     self._layer.cancel(branch.tid, now)
                 self._finish(context, branch, None, now)
-
-    def next_deadline(self) -> float | None:
-        """When :meth:`handle_timer` wants to be called next."""
-        return self._due.next_deadline()
 
     def in_progress(self) -> int:
         """How many requests wait for their answer."""
@@ -357,7 +353,7 @@ class Proxy:
         """A restart."""
         self._contexts.clear()
         self._by_tid.clear()
-        self._due.clear()
+        self.timers.clear()
 
 
 def _rank(response: Response) -> tuple[int, int]:

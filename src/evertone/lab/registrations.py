@@ -62,13 +62,13 @@ class RegistrationStore:
         bindings = self._users.get(aor)
         if not bindings:
             return []
-        live = list(bindings.values())
-        over = [binding for binding in live if binding.expires_at <= now]
-        if not over:
-            return live
-        for binding in over:
-            self.remove(aor, binding.key)
-        return list(bindings.values())
+        live = []
+        for binding in list(bindings.values()):
+            if binding.expires_at > now:
+                live.append(binding)
+            else:
+                self.remove(aor, binding.key)
+        return live
 
     def put(self, binding: Binding, now: float) -> bool:
         """Add or replace; False if there are too many, of this user or of users."""

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from evertone.clock import earliest
 from evertone.errors import LimitError, SipParseError
 from evertone.flows import (
     CloseFlow,
@@ -208,11 +209,7 @@ class SipServer:
 
     def next_deadline(self) -> float | None:
         """When :meth:`handle_timer` wants to be called next; None: not before new input."""
-        due = self._layer.next_deadline()
-        for at in (self._proxy.next_deadline(), self._notifier.next_deadline()):
-            if at is not None and (due is None or at < due):
-                due = at
-        return due
+        return earliest((self._layer.timers, self._proxy.timers, self._notifier.timers))
 
     def effects(self) -> list[Effect]:
         """Drain what the shell must carry out, in order."""
@@ -263,8 +260,8 @@ class SipServer:
     # --- what the transactions tell -----------------------------------------------------------
 
     def _work(self, now: float) -> None:
-        while effects := self._layer.effects():
-            for effect in effects:
+        while self._layer.pending:
+            for effect in self._layer.effects():
                 told = _TOLD.get(type(effect))
                 if told is not None:
                     told(self, effect, now)

@@ -284,12 +284,12 @@ class Line:
             return
         self._draining = True
         try:
-            while outputs := self.engine.effects():
-                for output in outputs:
+            while self.engine.pending:
+                for output in self.engine.effects():
                     _OUTPUTS[type(output)](self, output, now)
         finally:
             self._draining = False
-        due = self.engine.next_deadline()
+        due = self.engine.timers.next_deadline()
         if due != self._engine_due:
             self._engine_due = due
             if due is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any, cast
 
-from evertone.clock import TimerTable
+from evertone.clock import TimerTable, earliest
 from evertone.config.settings import PhoneSettings
 from evertone.dns.locate import BOTH_FAMILIES, Families, Where
 from evertone.dns.locator import Located, LocateFailed, Locator
@@ -87,6 +87,7 @@ class Phone:
         self._timers: TimerTable[Timer] = TimerTable()
         self._layer = tx.TransactionLayer(settings.timers, rng)
         self._locator = Locator(settings.dns, nameservers, rng, draw=draw, families=families)
+        self._clocks = (self._timers, self._layer.timers, self._locator.timers)
         flows = FlowTable(self._out, self._timers)
         exchanges = Exchanges(
             self._layer, flows, self._timers, settings.timers, rng, self._locate_place
@@ -238,22 +239,16 @@ class Phone:
             for timer in self._timers.pop_due(now):
                 _TIMERS[timer.kind](self, timer.id, now)
                 self._settle(now)
-            due = False
-            for part in (self._layer, self._locator):
-                at = part.next_deadline()
-                if at is not None and at <= now:
-                    part.handle_timer(now)
-                    self._settle(now)
-                    due = True
+            at = earliest(self._clocks)  # the table is done with: a part's
+            due = at is not None and at <= now
+            if due:
+                self._layer.handle_timer(now)
+                self._locator.handle_timer(now)
+                self._settle(now)
 
     def next_deadline(self) -> float | None:
         """When :meth:`handle_timer` wants to be called next; None: not before new input."""
-        due = self._timers.next_deadline()
-        for part in (self._layer, self._locator):
-            at = part.next_deadline()
-            if at is not None and (due is None or at < due):
-                due = at
-        return due
+        return earliest(self._clocks)
 
     def effects(self) -> list[Effect]:
         """Drain what the shell must carry out, in order."""
@@ -370,16 +365,16 @@ class Phone:
 
     def _settle(self, now: float) -> None:
         """Carry out what the components have to say until they are silent."""
-        while self._from_layer(now) or self._from_locator(now):
-            pass
+        of_layer, of_locator = self._layer.pending, self._locator.pending
+        while of_layer or of_locator:
+            if of_layer:
+                self._from_layer(now)
+            else:
+                self._from_locator(now)
 
-    def _from_layer(self, now: float) -> bool:
-        effects = self._layer.effects()
-        if not effects:
-            return False
-        for effect in effects:
+    def _from_layer(self, now: float) -> None:
+        for effect in self._layer.effects():
             _LAYER[type(effect)](self, effect, now)
-        return True
 
     def _out_of_layer(self, effect: tx.Out, now: float) -> None:
         self._out.append(effect)
@@ -423,14 +418,12 @@ class Phone:
         flow = self._services.flows.get(effect.flow)
         self._warnings.warn(effect.why, now, flow.target if flow is not None else None)
 
-    def _from_locator(self, now: float) -> bool:
-        effects = self._locator.effects()
-        for effect in effects:
+    def _from_locator(self, now: float) -> None:
+        for effect in self._locator.effects():
             if isinstance(effect, DnsSend | Announce):
                 self._out.append(effect)
             else:
                 self._located(effect, now)
-        return bool(effects)
 
     def _located(self, effect: Located | LocateFailed, now: float) -> None:
         kind, owner, number = cast("tuple[str, int, int]", effect.ticket)

@@ -61,7 +61,8 @@ class RegisterJob(AttemptJob):
         if self.removes:
             self.line.binding_removed(server, target, now)
             return 0
-        granted = granted_s(response, self.contact, self._asked_s()) - waited_s
+        sent = leg.request.index.get("contact")
+        granted = granted_s(response, self.contact, self._asked_s(), sent) - waited_s
         if granted <= 0:
             if not waited_s:  # what a late answer grants no more may have been granted anew
                 self.line.binding_removed(server, target, now)

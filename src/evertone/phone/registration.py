@@ -141,7 +141,11 @@ class Book:
 
     def next_expiry(self) -> float | None:
         """When the next binding runs out."""
-        return min([b.expires_at for b in self.bindings.values()], default=None)
+        first = None
+        for binding in self.bindings.values():
+            if first is None or binding.expires_at < first:
+                first = binding.expires_at
+        return first
 
     def on_flow(self, flow: Flow) -> list[Binding]:
         """The bindings that this flow carries (R9)."""
@@ -155,8 +159,19 @@ class Book:
         )
 
 
-def granted_s(response: Response, contact: NameAddr, asked_s: int) -> int:
-    """The seconds that a 2xx to REGISTER grants our binding (R4, RFC 3261 §10.2.4)."""
+def granted_s(
+    response: Response, contact: NameAddr, asked_s: int, sent: str | list[str] | None = None
+) -> int:
+    """The seconds that a 2xx to REGISTER grants our binding (R4, RFC 3261 §10.2.4).
+
+    ``sent`` is our Contact as it was sent: an answer that bears it alone, with its time behind,
+    needs no closer look.
+    """
+    listed = response.index.get("contact")
+    if isinstance(listed, str):
+        head, _, seconds = listed.rpartition(";expires=")
+        if head == sent and len(seconds) < 10 and seconds.isdecimal() and seconds.isascii():
+            return int(seconds)
     try:
         ours = _own(response.contacts, contact)
     except SipParseError:
@@ -169,10 +184,6 @@ def granted_s(response: Response, contact: NameAddr, asked_s: int) -> int:
 
 def _own(contacts: tuple[NameAddr, ...], contact: NameAddr) -> NameAddr | None:
     """Our own binding: by instance and reg-id, else by URI, else it is the only one."""
-    given = contact.params
-    for other in contacts:
-        if other.params[: len(given)] == given and other.uri == contact.uri:
-            return other  # as we wrote it, with its time behind
     instance, reg_id = contact.param("+sip.instance"), contact.param("reg-id")
     for other in contacts:
         if other.param("+sip.instance") == instance and other.param("reg-id") == reg_id:

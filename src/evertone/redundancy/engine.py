@@ -57,12 +57,16 @@ _NOT_REGISTERED = Outcome(
 class Engine:
     """One line's engine. ``marks`` is shared by all lines of a phone."""
 
-    __slots__ = ("_homing", "_registering", "_serving", "_state", "_walker")
+    __slots__ = ("_homing", "_registering", "_serving", "_state", "_walker", "pending", "timers")
 
     def __init__(
         self, line: LineSettings, timers: SipTimers, marks: TargetMarks, rng: random.Random
     ) -> None:
         self._state = LineState(line, timers, marks, rng)
+        self.timers = self._state.timers
+        """Its timers, for whoever asks several parts at once (:func:`evertone.clock.earliest`)."""
+        self.pending = self._state.out
+        """What :meth:`effects` will drain: empty if that need not be called."""
         self._serving = Serving(self._state)
         self._registering = Registering(self._state, self._serving, self)
         self._walker = self._registering.walker
@@ -81,12 +85,13 @@ class Engine:
 
     def next_deadline(self) -> float | None:
         """When :meth:`handle_timer` wants to be called next."""
-        return self._state.timers.next_deadline()
+        return self.timers.next_deadline()
 
     def effects(self) -> list[io.EngineOutput]:
         """Drain what the line must do."""
-        out, self._state.out = self._state.out, []
-        return out
+        effects = self.pending[:]
+        self.pending.clear()
+        return effects
 
     def snapshot(self) -> EngineSnapshot:
         """A frozen view."""

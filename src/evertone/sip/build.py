@@ -158,8 +158,9 @@ def note_source(request: Request, source: tuple[str, int]) -> None:
     address, port = source
     via = request.via
     if via.wants_rport:
-        via = via.seen_from(address, port)
-    elif via.host.strip("[]").lower() != address.lower():
+        request.see_from(address, port)
+        return
+    if via.host.strip("[]").lower() != address.lower():
         via = via.with_param("received", address)
     else:
         return
@@ -180,17 +181,20 @@ def response_to(request: Request, status: int, reason: str = "", *, to_tag: str 
         echoed = _ECHOED_TRYING
     elif status < 300 and request.method in _DIALOG_FORMING:
         echoed = _ECHOED_FORMING
+    tag = to_tag if status > 100 and to_tag and not _has_to_tag(request) else ""
     given = request.index
-    index = {key: given[key] for key in echoed if key in given}
-    if status > 100 and to_tag and not _has_to_tag(request):
-        index["to"] = f"{given['to']};tag={to_tag}"
+    index: dict[str, str | list[str]] = {}
     headers: list[tuple[str, str]] = []
-    for key, value in index.items():
-        if value.__class__ is list:  # several Vias, or Record-Routes
-            headers += [(echoed[key], each) for each in value]
+    for key, name in echoed.items():
+        value = given.get(key)
+        if isinstance(value, str):
+            if tag and key == "to":
+                value = f"{value};tag={tag}"
+            index[key] = value
+            headers.append((name, value))
+        elif value is not None:  # several Vias, or Record-Routes
             index[key] = value[:]
-        else:
-            headers.append((echoed[key], value))  # type: ignore[arg-type]
+            headers += [(name, each) for each in value]
     return Response(status, reason or reason_of(status), headers, index=index)
 
 

@@ -15,6 +15,7 @@ from evertone.sip.grammar import (
     LIST_HEADERS,
     MAX_INTEGER,
     header_key,
+    is_token,
     parse_integer,
     split_list,
 )
@@ -114,6 +115,20 @@ class Message:
         self.headers.insert(0, ("Via", text))
         self._added("via", text)
         self._cache["via"] = via
+
+    def see_from(self, address: str, port: int) -> None:
+        """Fill in ``rport`` and ``received`` of the topmost Via (RFC 3581 §4)."""
+        via = self.via.seen_from(address, port)
+        place = self._place("via")
+        name, old = self.headers[place]
+        if old.count(";rport;") == 1 and "received" not in old and "," not in old:
+            # as nearly all write it: nothing else of it need be written anew
+            text = old.replace(";rport;", f";rport={port};") + f";received={address}"
+            self.headers[place] = (name, text)
+            self._changed("via", old, text)
+            self._cache["via"] = via
+        else:
+            self.set_first("Via", via)
 
     def set(self, name: str, value: object) -> None:
         """Replace all headers of this name by one, at the place of the first, else at the end."""
@@ -215,6 +230,17 @@ class Message:
                 raise SipParseError("no via")
             value = self._cache["via"] = parse_via(elements[0])
         return value
+
+    @property
+    def branch(self) -> str:
+        """The branch of the topmost Via; the rest of it is not read where it stands as usual."""
+        if "via" not in self._cache:
+            lines = (self._index or self._indexed()).get("via")
+            if isinstance(lines, str) and "," not in lines and '"' not in lines:
+                branch = lines.partition(";branch=")[2].partition(";")[0]
+                if branch and is_token(branch):
+                    return branch
+        return self.via.branch
 
     @property
     def vias(self) -> tuple[Via, ...]:

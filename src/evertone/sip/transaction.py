@@ -107,7 +107,16 @@ class TransactionLayer:
     and reports every ACK that ends no transaction.
     """
 
-    __slots__ = ("_accepted", "_limits", "_merged", "_proxy", "_reliable", "_run", "_slowed_s")
+    __slots__ = (
+        "_accepted",
+        "_limits",
+        "_merged",
+        "_proxy",
+        "_run",
+        "_slowed_s",
+        "pending",
+        "timers",
+    )
 
     def __init__(
         self,
@@ -121,6 +130,10 @@ class TransactionLayer:
         self._slowed_s = _slowed_s(timers)
         self._proxy = proxy
         self._run = Runner(timers, rng, self._limits.abandoned, self._ended)
+        self.timers = self._run.timers
+        """Its timers, for whoever asks several parts at once (:func:`evertone.clock.earliest`)."""
+        self.pending = self._run.out
+        """What :meth:`effects` will drain: empty if that need not be called."""
         self._merged = MergedRequests(self._limits.merged)
         self._accepted: dict[Hashable, Transaction] = {}
 
@@ -232,14 +245,12 @@ class TransactionLayer:
         Transactions that only absorb repetitions need no call: they are forgotten at the next
         activity after their time.
         """
-        return self._run.timers.next_deadline()
+        return self.timers.next_deadline()
 
     def effects(self) -> list[SipEffect]:
         """Drain what happened and what must be sent, in order."""
-        run = self._run
-        if not run.out:
-            return []
-        effects, run.out = run.out, []
+        effects = self.pending[:]
+        self.pending.clear()
         return effects
 
     def snapshot(self, now: float) -> TransactionSnapshot:
@@ -257,7 +268,7 @@ class TransactionLayer:
 
     def _take_response(self, response: Response, now: float) -> None:
         # RFC 3261 §17.1.3: branch of the topmost Via, and the method of CSeq
-        tx = self._run.clients.get((response.via.branch, response.cseq.method))
+        tx = self._run.clients.get((response.branch, response.cseq.method))
         if tx is None:
             self._stray(response, "an answer that nobody asked for")
         else:

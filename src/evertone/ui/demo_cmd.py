@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import errno
+import ipaddress
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import click
@@ -17,7 +19,7 @@ from rich.text import Text
 
 from evertone.errors import UsageError
 from evertone.events import Refreshed, RequestSent
-from evertone.lab.demo import CALLER, STORIES, Story, Verdict, tell
+from evertone.lab.demo import BASE, CALLER, STORIES, Story, Verdict, tell
 from evertone.lab.record import Happening, Packet, Record, Remark
 from evertone.lab.serve import LoopbackStage
 from evertone.lab.stage import play
@@ -29,11 +31,12 @@ from evertone.ui.options import EXIT_NOT_ACHIEVED, with_remedy
 __all__ = ["command"]
 
 _TOLERANCE_S = 0.3  # real sockets on a machine that does other things too
+_ADDRESSES = 10 * (1 + max(story.network for story in STORIES))
 _COLOURS = {"packet": "dim", "decision": "bold cyan", "fault": "bold red"}
 
 _REMEDIES = {
-    errno.EADDRINUSE: "another demo or lab runs, or a SIP server that listens at every address; "
-    "'evertone demo --fast' needs no port"
+    errno.EADDRINUSE: "another demo or lab runs (--bind chooses other addresses), or a SIP server "
+    "that listens at every address; 'evertone demo --fast' needs no port"
 }
 
 # the packets tell of these already
@@ -89,17 +92,17 @@ async def _on_loopback(story: Story, out: Callable[[_Line], None]) -> Verdict:
         return await stage.play(tell(story, stage, tolerance_s=_TOLERANCE_S))
 
 
-async def _all_on_loopback(out: Callable[[_Line], None]) -> list[Verdict]:
+async def _all_on_loopback(stories: Sequence[Story], out: Callable[[_Line], None]) -> list[Verdict]:
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_on_loopback(story, out)) for story in STORIES]
+        tasks = [group.create_task(_on_loopback(story, out)) for story in stories]
     return [task.result() for task in tasks]
 
 
-def _all_in_simulated_time(out: Callable[[_Line], None]) -> list[Verdict]:
+def _all_in_simulated_time(stories: Sequence[Story], out: Callable[[_Line], None]) -> list[Verdict]:
     """The same scripts; what happened is told afterwards, in the order of time."""
     lines: list[_Line] = []
     verdicts = []
-    for story in STORIES:
+    for story in stories:
         world = World(1)
         _Reporter(story, world.record, lines.append)
         verdicts.append(play(world, tell(story, world)))
@@ -147,21 +150,40 @@ def _report(verdicts: list[Verdict], seconds: float) -> dict[str, object]:
     }
 
 
+def _room_for_all(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> str | None:
+    """The address, if it is one and as many as the stories need come after it."""
+    try:
+        if value is not None:
+            _ = ipaddress.IPv4Address(value) + _ADDRESSES
+    except ipaddress.AddressValueError:
+        raise click.BadParameter(f"{value!r} is no IPv4 address with room after it") from None
+    return value
+
+
 @click.command(
     epilog="""\b
 Examples:
   evertone demo              on loopback sockets, in about 40 seconds
   evertone demo --fast       the same scripts in simulated time, in under a second
   evertone demo --fast --json
+  evertone demo --bind 127.0.30.0    beside another demo
 """
 )
 @click.option("--fast", is_flag=True, help="Play in simulated time instead of on real sockets.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the tale.")
-def command(fast: bool, as_json: bool) -> None:
+@click.option(
+    "--bind",
+    metavar="ADDRESS",
+    callback=_room_for_all,
+    help=f"The IPv4 address that the demo's are counted up from.  [default: {BASE}]",
+)
+def command(fast: bool, as_json: bool, bind: str | None) -> None:
     """See the phone survive its servers: the guide's four scenarios, side by side.
 
-    Two SIP servers with digest, a name server and two phones per scenario, on addresses
-    127.0.20.x of this machine. The server in charge falls silent; the phone is told nothing.
+    Two SIP servers with digest, a name server and two phones per scenario, on loopback addresses
+    of this machine. The server in charge falls silent; the phone is told nothing.
     Each line says who sends what to whom, which server is down, what phone A decides and by
     which rule. The judgement at the end is made from the packets.
 
@@ -174,7 +196,8 @@ def command(fast: bool, as_json: bool) -> None:
             _print_line(console, line)
 
     began = time.monotonic()
-    verdicts = _all_in_simulated_time(out) if fast else _run(out)
+    stories = [dataclasses.replace(story, base=bind or BASE) for story in STORIES]
+    verdicts = _all_in_simulated_time(stories, out) if fast else _run(stories, out)
     seconds = time.monotonic() - began
     if as_json:
         click.echo(json.dumps(_report(verdicts, seconds), indent=2))
@@ -184,9 +207,9 @@ def command(fast: bool, as_json: bool) -> None:
     sys.exit(0 if all(verdict.held for verdict in verdicts) else EXIT_NOT_ACHIEVED)
 
 
-def _run(out: Callable[[_Line], None]) -> list[Verdict]:
+def _run(stories: Sequence[Story], out: Callable[[_Line], None]) -> list[Verdict]:
     try:
-        return asyncio.run(_all_on_loopback(out))
+        return asyncio.run(_all_on_loopback(stories, out))
     except BaseExceptionGroup as group:
         error = group.exceptions[0]  # one story's, not its nesting
         raise (with_remedy(error, _REMEDIES) if isinstance(error, UsageError) else error) from None

@@ -334,6 +334,7 @@ def command(
     zone_file: Path | None,
     live: bool,
     dns: tuple[Nameserver, ...],
+    bind: str | None,
 ) -> None:
     """Say in plain words what the configuration FILE means, and what would make it better.
 
@@ -349,9 +350,9 @@ def command(
     Exit code: 0 if it was explained, 1 if FILE or zone cannot be used, 2 if the command was
     called wrongly.
     """
-    check_records(zone_file, live, dns)
+    check_records(zone_file, live, dns, bind)
     texts = read(files)
-    zone = zone_for(load_texts(texts).settings, zone_file, live, dns)
+    zone = zone_for(load_texts(texts).settings, zone_file, live, dns, bind)
     explanation = explain(texts, zone, seed)
     if as_json:
         click.echo(json.dumps(_json(explanation), indent=2))

@@ -27,7 +27,7 @@ from evertone.lab.rehearsal.zones import (
     read_zone,
     without_static_records,
 )
-from evertone.ui.options import NAMESERVER
+from evertone.ui.options import ADDRESS, NAMESERVER
 
 __all__ = ["check_records", "records_options", "zone_for"]
 
@@ -35,8 +35,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def records_options(command: F) -> F:
-    """``--zone``, ``--live-dns`` and ``--dns``, passed as ``zone_file``, ``live`` and ``dns``."""
+    """``--zone``, ``--live-dns``, ``--dns`` and ``--bind``, passed as ``zone_file``, ``live``,
+    ``dns`` and ``bind``."""
     for option in (
+        click.option(
+            "--bind",
+            metavar="ADDRESS",
+            type=ADDRESS,
+            help="Ask the live DNS from this local address.",
+        ),
         click.option(
             "--dns",
             metavar="ADDRESS[:PORT]",
@@ -59,16 +66,24 @@ def records_options(command: F) -> F:
     return command
 
 
-def check_records(zone_file: Path | None, live: bool, dns: tuple[Nameserver, ...]) -> None:
+def check_records(
+    zone_file: Path | None, live: bool, dns: tuple[Nameserver, ...], bind: str | None
+) -> None:
     """Raises click.UsageError for options that do not go together."""
     if zone_file is not None and live:
         raise click.UsageError("--zone and --live-dns are two sources of the same: give one")
     if dns and not live:
         raise click.UsageError("--dns goes with --live-dns: a rehearsal asks nobody else")
+    if bind is not None and not live:
+        raise click.UsageError("--bind goes with --live-dns: a rehearsal sends nothing else")
 
 
 def zone_for(
-    settings: PhoneSettings, zone_file: Path | None, live: bool, dns: tuple[Nameserver, ...]
+    settings: PhoneSettings,
+    zone_file: Path | None,
+    live: bool,
+    dns: tuple[Nameserver, ...],
+    bind: str | None,
 ) -> Zone:
     """The records that the options ask for; invented from the names if they ask for none.
 
@@ -85,7 +100,7 @@ def zone_for(
         nameservers = choose_nameservers(settings.dns, dns)
         if not nameservers:
             raise UsageError("no name server to ask: give one with --dns ADDRESS")
-        return asyncio.run(_frozen(settings, nameservers))
+        return asyncio.run(_frozen(settings, nameservers, bind or ""))
     return invent_zone(settings)
 
 
@@ -153,10 +168,10 @@ class _Freezer:
         return effects
 
 
-async def _frozen(settings: PhoneSettings, nameservers: tuple[Nameserver, ...]) -> Zone:
+async def _frozen(settings: PhoneSettings, nameservers: tuple[Nameserver, ...], bind: str) -> Zone:
     """The records of the live DNS that ``settings`` lead to. Every walk ends by itself."""
     node = _Freezer(settings, nameservers)
-    async with Driver(node) as driver:
+    async with Driver(node, bind=bind) as driver:
         driver.do(node.start)
         await driver.until(lambda: node.done, None)
     return node.zone()

@@ -201,6 +201,7 @@ def command(
     zone_file: Path | None,
     live: bool,
     dns: tuple[Nameserver, ...],
+    bind: str | None,
     with_ladder: bool,
     html: Path | None,
 ) -> None:
@@ -221,7 +222,7 @@ def command(
     Exit code: 0 if it ran, 1 if FILE, zone or faults cannot be used, 2 if the command was
     called wrongly.
     """
-    check_records(zone_file, live, dns)
+    check_records(zone_file, live, dns, bind)
     settings = load(files).settings
     if not settings.enabled_lines():
         raise ConfigError(
@@ -230,7 +231,7 @@ def command(
         )
     rehearsal = rehearse(
         settings,
-        zone=zone_for(settings, zone_file, live, dns),
+        zone=zone_for(settings, zone_file, live, dns, bind),
         faults=faults,
         calls=calls,
         for_s=for_s,
