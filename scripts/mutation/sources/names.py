@@ -345,8 +345,8 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "D16",
         "a person does not wait",
         "dns/locator.py",
-        "            self._timers.set((_Timer.PATIENCE, number), now + _SOMEONE_WAITS_S)",
-        "            pass",
+        "        if someone_waits:\n            self.timers",
+        "        if False:\n            self.timers",
     ),
     (
         "D16",
