@@ -48,6 +48,7 @@ FAILED_ONCE = {
     302051: "an INVITE that had passed over where the line went meanwhile took it home",
     301047: "a try home that failed in a call was made again at its end",
     5644: "the end of a connection to a target that the line had left took the line home",
+    2000163: "a call had found wanting where the line went afterwards, and its answer led home",
 }
 
 

@@ -174,7 +174,7 @@ class Locator:
         hops = self._standing.get(where)
         if hops is None or now >= hops[0].valid_until:
             return None
-        return hops, self._spare(where, hops, now)
+        return hops, self._spare(where, hops, now) if self._sources.has_statics else ()
 
     def cancel(self, ticket: Hashable) -> None:
         """Forget the ticket: no answer follows. Harmless if it is not in use."""
@@ -323,7 +323,7 @@ class Locator:
 
     def _spare(self, where: Where, hops: tuple[Hop, ...], now: float) -> tuple[Hop, ...]:
         """What the static records offer beside ``hops``, found without asking anybody (D13)."""
-        if not self._sources.statics or hops[0].source is HopSource.LITERAL:
+        if not self._sources.has_statics or hops[0].source is HopSource.LITERAL:
             return ()
         steps = Walk(where, self._sources.statics, self._draw, self._families).run()
         try:

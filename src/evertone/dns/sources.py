@@ -55,7 +55,7 @@ class Sources:
         stale_s = settings.last_cache_expired if settings.last_cache_expired_enable else 0
         self.cache = Cache(float(stale_s))
         self.statics = StaticRecords(settings)
-        self._has_statics = bool(self.statics)
+        self.has_statics = bool(self.statics)
         self._has_nameservers = has_nameservers
         self._held: dict[Question, float] = {}  # static answers that serve, and until when
 
@@ -67,7 +67,7 @@ class Sources:
         ``asked`` is their answer once they have been; then there is always something found.
         """
         said = asked if asked is not None else self._fresh(question, where, now)
-        if not self._has_statics:  # then the order is no matter: the answer, or nothing yet
+        if not self.has_statics:  # then the order is no matter: the answer, or nothing yet
             if said is None and self._has_nameservers:
                 return None
             if said is not None and said.answer.kind is _RECORDS:

@@ -14,6 +14,8 @@ from evertone.events import Event
 
 __all__ = ["Endpoint", "Happening", "Packet", "Record", "Remark"]
 
+_tuple = tuple.__new__  # half the cost of a NamedTuple's own constructor
+
 Endpoint = tuple[str, int]
 """Address and port."""
 
@@ -76,7 +78,7 @@ class Record:
 
     def event(self, node: str, event: Event) -> None:
         """Write down what ``node`` announced."""
-        happening = Happening(node, event)
+        happening = _tuple(Happening, (node, event))
         self.events.append(happening)
         if self.on_event is not None:
             self.on_event(happening)

@@ -43,10 +43,6 @@ class Registrar:
         self._max_expires_s = max_expires_s
         self._owners = dict(owners or {})
 
-    def aor(self, user: str) -> str:
-        """The address of record of a user part; all our domains are one."""
-        return f"{unescape(user)}@{self._domain}"
-
     def register(self, request: Request, flow: int, now: float) -> Response:
         """The answer to a REGISTER that came over ``flow``; bindings change as it says."""
         user = request.to.uri.user
@@ -57,7 +53,7 @@ class Registrar:
             owned = self._owners.get(verified.username, (verified.username,))
             if unescape(user) not in owned:
                 return self._answer(request, 403, "Not your address of record")
-        aor = self.aor(user)
+        aor = f"{unescape(user)}@{self._domain}"  # all our domains are one
         refused = self._bind(request, aor, flow, now)
         return refused or self._listing(request, aor, now)
 
@@ -132,7 +128,7 @@ class Registrar:
 
     def _listing(self, request: Request, aor: str, now: float) -> Response:
         """§10.3 step 8: 200 with every binding and what is left of its time."""
-        response = self._answer(request, 200)
+        response = response_to(request, 200, to_tag=new_tag(self._rng))
         for binding in self._store.live(aor, now):
             left_s = max(1, round(binding.expires_at - now))
             response.add("Contact", f"{binding.text};expires={left_s}")

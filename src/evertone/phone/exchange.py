@@ -303,7 +303,7 @@ class Exchanges:
         if leg is None:
             return False
         self._flows.release(leg.flow, ("transaction", tid), now)
-        if leg.exchange.over and leg.exchange.leg is leg:
+        if leg.exchange.state is _OVER and leg.exchange.leg is leg:
             leg.exchange.leg = None  # no circle: both are free at once
         return True
 

@@ -10,7 +10,7 @@ from evertone.phone.attempt import AttemptJob
 from evertone.phone.exchange import Exchange, Leg
 from evertone.phone.flow_table import Flow
 from evertone.phone.reading import lenient
-from evertone.phone.registration import Binding, granted_s
+from evertone.phone.registration import Binding, Series, granted_s
 from evertone.redundancy.interface import Late
 from evertone.sip.message import Request, Response
 from evertone.sip.values import NameAddr
@@ -27,9 +27,11 @@ _LONGEST_INTERVAL_S = 7 * 24 * 3600  # a Min-Expires beyond it is not followed (
 class RegisterJob(AttemptJob):
     """One REGISTER attempt. ``expires_s`` 0 removes the binding made through this target."""
 
-    __slots__ = ("contact", "removes")
+    __slots__ = ("asked_s", "contact", "removes")
 
     contact: NameAddr
+    asked_s: int
+    """What the last request of this attempt asked for, in seconds."""
 
     def __init__(self, line: Line, attempt: Attempt) -> None:
         super().__init__(line, attempt)
@@ -47,8 +49,10 @@ class RegisterJob(AttemptJob):
         else:
             self.contact = self.line.identity.contact(server, flow, binding=True)
         line = self.line
-        return book.series_of(server).request(
-            line.identity, server, self.contact, self._asked_s(), line.services.user_agent
+        series = book.series_of(server)
+        self.asked_s = self._asked_s(series)
+        return series.request(
+            line.identity, server, self.contact, self.asked_s, line.services.user_agent
         )
 
     def succeeded(self, leg: Leg, response: Response, now: float) -> int:
@@ -62,7 +66,7 @@ class RegisterJob(AttemptJob):
             self.line.binding_removed(server, target, now)
             return 0
         sent = leg.request.index.get("contact")
-        granted = granted_s(response, self.contact, self._asked_s(), sent) - waited_s
+        granted = granted_s(response, self.contact, self.asked_s, sent) - waited_s
         if granted <= 0:
             if not waited_s:  # what a late answer grants no more may have been granted anew
                 self.line.binding_removed(server, target, now)
@@ -89,7 +93,7 @@ class RegisterJob(AttemptJob):
         if response.status == _LACKS_OUTBOUND:
             return self.line.book.series_of(self.attempt.registrar).forgo_outbound()
         least = lenient(lambda: response.min_expires, None)
-        if self.removes or not least or not self._asked_s() < least <= _LONGEST_INTERVAL_S:
+        if self.removes or not least or not self.asked_s < least <= _LONGEST_INTERVAL_S:
             return False
         self.line.book.series_of(self.attempt.registrar).min_expires_s = least
         return True
@@ -103,11 +107,10 @@ class RegisterJob(AttemptJob):
             self.line.tell(Late(self.attempt, granted), now)
             self.line.subscriptions.registered(now)
 
-    def _asked_s(self) -> int:
+    def _asked_s(self, series: Series) -> int:
         if not self.attempt.expires_s:
             return 0
-        learned = self.line.book.series_of(self.attempt.registrar).min_expires_s
-        return max(self.attempt.expires_s, learned)
+        return max(self.attempt.expires_s, series.min_expires_s)
 
 
 class WipeJob(RegisterJob):
@@ -122,7 +125,7 @@ class WipeJob(RegisterJob):
         super().__init__(line, attempt)
         self.removes = True
 
-    def _asked_s(self) -> int:
+    def _asked_s(self, series: Series) -> int:
         return 0
 
     def answered(self, leg: Leg, response: Response, now: float) -> None:

@@ -269,7 +269,8 @@ class Registering:
         if state.on is not None and state.on != stood_on:
             for other in set(state.registrations) - {state.on}:
                 self.stop(other, now)  # its answer would take the line back
-        self._homing.leave_unused()
+        if len(state.lists) > 1:
+            self._homing.leave_unused()
         if state.settings.settle > 0:
             self._watch_what_was_left(now)
         if self._subscriptions_move(registrar, hop, lst, left, served):

@@ -57,7 +57,9 @@ class Serving:
 
         What ``began`` by proxy 2 says nothing of proxy 1: it does not take the line back.
         """
-        if self._state.fallback is FallbackType.SUCCESSIVE:
+        if self._state.fallback is FallbackType.SINGLE:
+            pass
+        elif self._state.fallback is FallbackType.SUCCESSIVE:
             self._stand_on(registrar, hop, now)
         else:
             self.recompute(hop, now)

@@ -80,7 +80,8 @@ class Walk:
     overtaken: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
-        self.begin_at(0, 0)
+        self.registrar = self.registrars[0]
+        self.group = self.paths[0] if self.paths else _SERVERS[self.registrar]
 
     @property
     def registrars_to_come(self) -> tuple[int, ...]:

@@ -164,6 +164,8 @@ class Walker:
         walk.last_attempt, walk.last_outcome, walk.extended = attempt, outcome, False
         judged = self._judge(walk, attempt, outcome)
         self._mark(attempt.hop.target, outcome, judged, now)
+        if judged.step is _DONE and len(self.walks) > 1:
+            self._served(attempt.registrar, attempt.hop.target)
         joiners = self._joiners.pop(attempt_id, ())
         if walk.stage is _REGISTERING:
             self._registering_over(walk, attempt, outcome, judged, expires_s, now)
@@ -240,7 +242,8 @@ class Walker:
         first = walk.purpose is _REQUEST and self._host.must_register(walk, hop, now)
         if first or walk.purpose in _BINDING_PURPOSES:
             # RFC 3261 §10.2: no REGISTER while another one to the same place is under way
-            in_flight = self._register_in_flight(walk.registrar, hop.target)
+            attempts = self._attempts
+            in_flight = self._register_in_flight(walk.registrar, hop.target) if attempts else None
             if in_flight is not None:
                 walk.stage = Stage.JOINED
                 self._joiners.setdefault(in_flight, []).append(walk)
@@ -364,6 +367,12 @@ class Walker:
         else:
             self._found_wanting(walk, walk.hop, outcome)
             self._advance(walk, now)
+
+    def _served(self, registrar: int, target: Target) -> None:
+        """What a walk found wanting before serves again: that is no failure of where the line
+        is by now (B5, B6)."""
+        for walk in self.walks.values():
+            walk.failed.pop((registrar, target), None)
 
     def _found_wanting(self, walk: Walk, hop: Hop, outcome: Outcome) -> None:
         walk.failed[walk.registrar, hop.target] = outcome

@@ -9,7 +9,7 @@ from typing import Final
 from evertone.errors import SipParseError
 from evertone.sip.grammar import KEYS, header_key
 from evertone.sip.message import Request, Response
-from evertone.sip.values import NameAddr, Uri, Via
+from evertone.sip.values import NameAddr, Uri
 
 __all__ = [
     "ALLOW",
@@ -136,6 +136,9 @@ def new_call_id(rng: random.Random) -> str:
 
 # --- Via --------------------------------------------------------------------------------------
 
+_ASKS_RPORT: Final = ("rport", None)
+
+
 
 def stamp_via(request: Request, transport: str, host: str, port: int, branch: str) -> None:
     """Put our Via, asking for ``rport`` (RFC 3581 §3), on top.
@@ -145,8 +148,7 @@ def stamp_via(request: Request, transport: str, host: str, port: int, branch: st
     """
     shown = f"[{host}]" if ":" in host else host
     # rport is asked for on every transport: a proxy behind a NAT may be on any of them
-    params = (("rport", None), ("branch", branch))
-    request.put_via(Via(transport, shown, port, params))
+    request.put_on_top("Via", f"SIP/2.0/{transport} {shown}:{port};rport;branch={branch}")
 
 
 def note_source(request: Request, source: tuple[str, int]) -> None:
@@ -157,8 +159,8 @@ def note_source(request: Request, source: tuple[str, int]) -> None:
     """
     address, port = source
     via = request.via
-    if via.wants_rport:
-        request.see_from(address, port)
+    if _ASKS_RPORT in via.params or via.wants_rport:
+        request.see_from(via, address, port)
         return
     if via.host.strip("[]").lower() != address.lower():
         via = via.with_param("received", address)
@@ -195,7 +197,8 @@ def response_to(request: Request, status: int, reason: str = "", *, to_tag: str 
         elif value is not None:  # several Vias, or Record-Routes
             index[key] = value[:]
             headers += [(name, each) for each in value]
-    return Response(status, reason or reason_of(status), headers, index=index)
+    reason = reason or REASONS.get(status) or reason_of(status)
+    return Response(status, reason, headers, index=index)
 
 
 def reason_of(status: int) -> str:
@@ -204,6 +207,9 @@ def reason_of(status: int) -> str:
 
 
 def _has_to_tag(request: Request) -> bool:
+    to = request.index.get("to")
+    if isinstance(to, str) and to[-1:] == ">":
+        return False  # nothing behind the address
     try:
         return bool(request.to.tag)
     except SipParseError:

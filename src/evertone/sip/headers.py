@@ -109,17 +109,15 @@ class Message:
         """The values by header key; for reading, and only until the message changes."""
         return self._index if self._index is not None else self._indexed()
 
-    def put_via(self, via: Via) -> None:
-        """Put our own Via on top (RFC 3261 §8.1.1.7, §16.6)."""
-        text = str(via)
-        self.headers.insert(0, ("Via", text))
-        self._added("via", text)
-        self._cache["via"] = via
+    def put_on_top(self, name: str, text: str) -> None:
+        """Put a header before all others: our own Via (RFC 3261 §8.1.1.7, §16.6)."""
+        self.headers.insert(0, (name, text))
+        self._added(KEYS[name], text)
 
-    def see_from(self, address: str, port: int) -> None:
-        """Fill in ``rport`` and ``received`` of the topmost Via (RFC 3581 §4)."""
-        via = self.via.seen_from(address, port)
-        place = self._place("via")
+    def see_from(self, via: Via, address: str, port: int) -> None:
+        """Fill in ``rport`` and ``received`` of ``via``, the topmost one (RFC 3581 §4)."""
+        via = via.seen_from(address, port)
+        place = 0 if self.headers[0][0] == "Via" else self._place("via")
         name, old = self.headers[place]
         if old.count(";rport;") == 1 and "received" not in old and "," not in old:
             # as nearly all write it: nothing else of it need be written anew

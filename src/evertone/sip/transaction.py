@@ -19,6 +19,7 @@ from typing import Final
 from evertone.errors import LimitError, SipParseError, UsageError
 from evertone.schedule import SipTimers
 from evertone.sip import build
+from evertone.sip.grammar import find_param
 from evertone.sip.merged import MergedRequests
 from evertone.sip.message import Message, Request, Response
 from evertone.sip.transaction_effects import (
@@ -155,10 +156,10 @@ class TransactionLayer:
         """
         run = self._run
         run.sweep(now)
-        if self._full():
+        if len(run.clients) + len(run.servers) >= self._limits.transactions:
             raise LimitError("too many transactions")
         method = request.method
-        key = (request.via.branch, method)
+        key = (request.branch, method)
         if key in run.clients:
             raise UsageError(f"{method} needs a fresh branch")
         rows = _CLIENT_INVITE if method == "INVITE" else _CLIENT_OTHER
@@ -307,7 +308,7 @@ class TransactionLayer:
             self._take_ack(request, tx, now)
         elif tx is not None:
             run.feed(tx, Event.REQUEST, request, now)
-        elif self._full():
+        elif len(run.clients) + len(run.servers) >= self._limits.transactions:
             self._refuse(request, 503, "too many transactions")
         elif method == "CANCEL":
             self._take_cancel(request, key, reliable, now)
@@ -323,6 +324,7 @@ class TransactionLayer:
             return
         if memory_key is not None:
             tx.memory_key = memory_key
+            tx.remembered = True
             self._merged.begin(memory_key)
         self._run.out.append(GotRequest(tx.tid, request, self._run.flow))
 
@@ -334,6 +336,7 @@ class TransactionLayer:
         rows = _SERVER_INVITE if is_invite else _SERVER_OTHER
         tx = run.open(run.servers, key, rows, State.FRESH, request, run.flow, reliable, now)
         tx.expire_at = now + (_TRYING_AFTER_S if is_invite else self._slowed_s)
+        tx.remembered = is_invite
         run.arm(tx)
         return tx
 
@@ -386,10 +389,6 @@ class TransactionLayer:
     def _stray(self, message: Message, why: str) -> None:
         self._run.out.append(Stray(message, self._run.flow, why))
 
-    def _full(self) -> bool:
-        run = self._run
-        return len(run.clients) + len(run.servers) >= self._limits.transactions
-
     def _ended(self, tx: Transaction, now: float) -> None:
         if tx.memory_key is not None:
             self._merged.end(tx.memory_key, tx.rows is _SERVER_INVITE, now)
@@ -409,7 +408,7 @@ def _is_active(tx: Transaction, is_client: bool) -> bool:
 def _server_key(request: Request, method: str) -> Hashable:
     """What finds a server transaction: RFC 3261 §17.2.3, for clients of RFC 2543 as well."""
     via = request.via
-    branch = via.branch
+    branch = find_param(via.params, "branch") or ""
     if branch.startswith(build.MAGIC_COOKIE):
         return (branch, via.host, via.port, method)
     return (

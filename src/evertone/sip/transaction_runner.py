@@ -61,6 +61,7 @@ class Transaction:
     wait_s = 0.0  # server: the wait before the next repetition of the response
     late = False
     quiet = False
+    remembered = False  # its end is told: by its memory_key, or as an INVITE that was accepted
     memory_key: Hashable = None
     resend_at = NEVER
     expire_at = NEVER
@@ -166,7 +167,8 @@ class Runner:
     def _forget(self, tx: Transaction, now: float) -> None:
         if tx.index.get(tx.key) is tx:
             del tx.index[tx.key]
-            self._ended(tx, now)
+            if tx.remembered:
+                self._ended(tx, now)
 
     def sweep(self, now: float) -> None:
         """Forget those that have absorbed repetitions for long enough."""
@@ -374,26 +376,20 @@ class Runner:
         del self.let_go[tx.tid]
 
     def _linger_short(self, tx: Transaction, _message: Message | None, now: float) -> None:
-        self._linger(tx, self._lingering_short, self.sip_timers.t4, now)
+        if tx.reliable:  # RFC 3261: timers D, I, J and K are zero there
+            self.drop(tx, now)
+        else:
+            self._lingering_short.append((now + self.sip_timers.t4, tx))
+            self._retire(tx)
 
     def _linger_long(self, tx: Transaction, _message: Message | None, now: float) -> None:
-        self._linger(tx, self._lingering_long, self.timeout_s, now)
+        if tx.reliable:
+            self.drop(tx, now)
+        else:
+            self._linger_always(tx, _message, now)
 
     def _linger_always(self, tx: Transaction, _message: Message | None, now: float) -> None:
         self._lingering_long.append((now + self.timeout_s, tx))
-        self._retire(tx)
-
-    def _linger(
-        self,
-        tx: Transaction,
-        queue: deque[tuple[float, Transaction]],
-        wait_s: float,
-        now: float,
-    ) -> None:
-        if tx.reliable:  # RFC 3261: timers D, I, J and K are zero there
-            self.drop(tx, now)
-            return
-        queue.append((now + wait_s, tx))
         self._retire(tx)
 
     def _retire(self, tx: Transaction) -> None:
@@ -402,7 +398,9 @@ class Runner:
         if tx.late:
             self.let_go.pop(tx.tid, None)
         tx.resend_at = tx.expire_at = NEVER
-        self.arm(tx)
+        if tx.due_at != NEVER:
+            tx.due_at = NEVER
+            self.timers.cancel(tx.tid)
 
 
 # A mapping of every action to its method; a test holds it against the enum.
