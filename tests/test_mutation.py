@@ -8,9 +8,11 @@ import pytest
 from scripts.mutation.equal import EQUAL
 from scripts.mutation.mutant import Mutant, MutantError
 from scripts.mutation.rows import row_mutants
-from scripts.mutation.runner import files_by_rule
+from scripts.mutation.runner import files_by_rule, verdict_of
 from scripts.mutation.sources import source_mutants
 
+from evertone.phone import call_states, outcome, subscription_states
+from evertone.redundancy import policy
 from evertone.rules import Rule
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +31,19 @@ def test_every_rule_can_be_disabled() -> None:
     assert sorted({rule.id for rule in Rule} - covered - set(NO_MUTANT)) == []
     assert not covered & set(NO_MUTANT)
     assert covered <= {rule.id for rule in Rule}
+
+
+def test_no_table_of_rows_is_left_out() -> None:
+    for module in (policy, outcome, call_states, subscription_states):
+        file = module.__name__.removeprefix("evertone.").replace(".", "/") + ".py"
+        tails = " ".join(mutant.tail for mutant in mutants() if mutant.file == file)
+        tables = {
+            name
+            for name, value in vars(module).items()
+            if name.isupper() and isinstance(value, dict | tuple | frozenset)
+        }
+        # in TABLE _ROWS has been filled up, and PUBLIC only gives names
+        assert {name for name in tables - {"_ROWS", "PUBLIC"} if name not in tails} == set()
 
 
 def test_every_mutant_fits_the_sources_and_changes_them() -> None:
@@ -52,6 +67,24 @@ def test_somebody_is_to_notice_each_mutant() -> None:
         assert bool(mutant.rules) is not bool(mutant.tests), mutant.name
         assert all((ROOT / path).exists() for path in mutant.tests)
         assert any(by_rule.get(rule) for rule in mutant.rules) or mutant.tests, mutant.name
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "noticed", "weak"),
+    [
+        (0, "9 passed", False, False),
+        (5, "no tests ran", False, False),
+        (1, "FAILED tests/a.py::test_a - assert 1 == 2", True, False),
+        (1, "FAILED tests/a.py::test_a - NameError: name 'x' is not defined", True, True),
+        (1, "ERROR tests/a.py - KeyError: 'x'", True, True),
+        (4, "ImportError while loading conftest", True, True),
+    ],
+)
+def test_a_mutant_that_does_not_run_is_noticed_but_proves_nothing(
+    status: int, said: str, noticed: bool, weak: bool
+) -> None:
+    verdict = verdict_of(Mutant("S1: lost", "schedule.py"), status, said)
+    assert (verdict.noticed, verdict.weak) == (noticed, weak)
 
 
 def test_a_mutant_whose_text_has_gone_is_an_error() -> None:

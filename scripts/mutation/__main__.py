@@ -64,6 +64,9 @@ def _run(trees: list[Tree], mutants: list[Mutant], *, baseline: bool) -> int:
         print(f"survivor: {mutant.name} ({mutant.file})")
     for mutant in stale:
         print(f"called equal, but was noticed: {mutant.name}")
+    for verdict in verdicts:
+        if verdict.weak:
+            print(f"noticed, but by no assertion: {verdict.mutant.name}: {verdict.by}")
     return 1 if alive or stale else 0
 
 

@@ -1,16 +1,23 @@
-"""One mutant for every row of the tables that decide: made from the tables themselves."""
+"""One mutant for every row of the tables that decide: made from the tables themselves.
+
+A row's rule is mutated, too, where somebody is told of it: in an event, or with an attempt.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from scripts.mutation.equal import EQUAL
+from scripts.mutation.members import member_mutants
 from scripts.mutation.mutant import Mutant
 
 from evertone.dns.locate import FLAGS, SERVICES, Flag
 from evertone.dns.sources import ORDER
+from evertone.model import OutcomeKind
 from evertone.phone.call_states import TABLE, Act, CallState
 from evertone.phone.outcome import ROWS
+from evertone.phone.subscription_states import TABLE as SUBSCRIPTIONS
+from evertone.phone.subscription_states import Act as SubscriptionAct
 from evertone.redundancy.policy import (
     CAUSE_RULES,
     DOWN_ROWS,
@@ -25,6 +32,7 @@ from evertone.redundancy.policy import (
     Step,
 )
 from evertone.sip.transaction_tables import IGNORED, MACHINES
+from evertone.sip.transaction_tables import Row as TransactionRow
 
 __all__ = ["row_mutants"]
 
@@ -43,7 +51,9 @@ def row_mutants() -> list[Mutant]:
         *_outcomes(),
         *_dns(),
         *_calls(),
+        *_subscriptions(),
         *_transactions(),
+        *member_mutants(),
     ]
 
 
@@ -73,6 +83,14 @@ def _verdicts() -> Iterator[Mutant]:
             f"{_REPLACE}{at} = _d.replace({at}, alive={not row.alive})",
             row.rule.id,
         )
+        # of a target without an answer CAUSE_RULES tells, of a result the event itself
+        if row.step is Step.NEXT and kind is not OutcomeKind.UNAVAILABLE:
+            yield _told(at, row.rule.id)
+
+
+def _told(at: str, rule: str) -> Mutant:
+    other = "C1" if rule != "C1" else "S1"
+    return _row(f"{at}.rule", POLICY, f"{_REPLACE}{at} = _d.replace({at}, rule=Rule.{other})", rule)
 
 
 def _causes() -> Iterator[Mutant]:
@@ -99,27 +117,25 @@ def _moves() -> Iterator[Mutant]:
         yield _row(f"MOVE_ROWS[{index}]", POLICY, tail, row.rule.id)
 
 
-_OTHER_START = {
-    Start.TOP: Start.CURRENT,
-    Start.CURRENT: Start.TOP,
-    Start.REGISTERED: Start.TOP,
-}
-
-
 def _failbacks() -> Iterator[Mutant]:
     for mode, row in FAILBACK.items():
         at = f"FAILBACK[{mode}]"
-        trigger = FailbackTrigger.NONE
-        if row.trigger is FailbackTrigger.NONE:
-            trigger = FailbackTrigger.DURATION
-        changes = {
-            "start": (f"Start.{_OTHER_START[row.start].name}", row.rule.id),
-            "trigger": (f"FailbackTrigger.{trigger.name}", row.rule.id),
-            "needs_idle": (str(not row.needs_idle), "B5" if row.needs_idle else row.rule.id),
-        }
-        for field, (value, rule) in changes.items():
+        changes = [("start", str(start)) for start in Start if start is not row.start]
+        changes += [("trigger", str(to)) for to in FailbackTrigger if to is not row.trigger]
+        changes += [("needs_idle", str(not row.needs_idle))]
+        for field, value in changes:
+            rule = "B5" if field == "needs_idle" and row.needs_idle else row.rule.id
             tail = f"{_REPLACE}{at} = _d.replace({at}, {field}={value})"
-            yield _row(f"{at}.{field}", POLICY, tail, rule)
+            yield _row(f"{at}.{field} {value}", POLICY, tail, rule)
+        yield _told(at, row.rule.id)
+
+
+_TOLD_ACTIONS = {
+    DownAction.SERVE_OTHER_NOW,
+    DownAction.REGISTER_NOW,
+    DownAction.FALL_BACK,
+    DownAction.BEGIN_AGAIN,
+}
 
 
 def _downs() -> Iterator[Mutant]:
@@ -133,6 +149,8 @@ def _downs() -> Iterator[Mutant]:
             other = DownAction.SERVE_OTHER_RETRY
         tail = f"{_REPLACE}{at} = _d.replace({at}, action=DownAction.{other.name})"
         yield _row(at, POLICY, tail, row.rule.id)
+        if row.action in _TOLD_ACTIONS:
+            yield _told(at, row.rule.id)
 
 
 # --- phone/outcome ------------------------------------------------------------------------------
@@ -146,6 +164,8 @@ def _outcomes() -> Iterator[Mutant]:
             at = f"ROWS[{method!r}][{status}]"
             tail = f"{at} = (OutcomeKind.{_OTHER_KIND[kind.name]}, Rule.{rule.id})"
             yield _row(at, "phone/outcome.py", tail, rule.id)
+            tail = f"{at} = (OutcomeKind.{kind.name}, Rule.C1)"
+            yield _row(f"{at}.rule", "phone/outcome.py", tail, rule.id)
 
 
 # --- dns ------------------------------------------------------------------------------------------
@@ -196,15 +216,40 @@ def _calls() -> Iterator[Mutant]:
                 yield _row(f"{at}.act", "phone/call_states.py", tail, tests=tests)
 
 
+def _subscriptions() -> Iterator[Mutant]:
+    tests = ("tests/phone/test_subscription.py",)
+    for state, steps in SUBSCRIPTIONS.items():
+        for event, step in steps.items():
+            if step.state is state and step.act is SubscriptionAct.NOTHING:
+                continue
+            at = f"TABLE[SubscriptionState.{state.name}][SubscriptionEvent.{event.name}]"
+            for to in dict.fromkeys((state, step.state)):  # without all of it, without its act
+                name = at if to is state else f"{at}.act"
+                tail = f"{at} = Step(SubscriptionState.{to.name})"
+                yield _row(name, "phone/subscription_states.py", tail, tests=tests)
+
+
 def _transactions() -> Iterator[Mutant]:
-    tests = tuple(f"tests/sip/test_transaction_{x}.py" for x in ("client", "server", "events"))
+    tests = tuple(f"tests/sip/test_transaction_{x}.py" for x in ("events", "client", "server"))
     for machine, (table, _) in MACHINES.items():
-        name = machine.upper().replace(" ", "_")
         for state, rows in table.items():
             for event, row in rows.items():
                 if row == IGNORED:
                     continue
                 at = f"MACHINES[{machine!r}][0][State.{state.name}][Event.{event.name}]"
-                tail = f"{at} = IGNORED  # type: ignore[index]"
-                label = f"{name}[{state.name}][{event.name}]"
-                yield _row(label, "sip/transaction_tables.py", tail, tests=tests)
+                for lost, other in _less(row):
+                    name = f"{machine}[{state.name}][{event.name}]{lost}"
+                    yield _row(name, "sip/transaction_tables.py", f"{at} = {other}", tests=tests)
+
+
+def _less(row: TransactionRow) -> Iterator[tuple[str, str]]:
+    """A cell without all of it, without its change of state, without each of its actions."""
+    yield "", "IGNORED"
+    to = f"State.{row.next.name}" if row.next is not None else "None"
+    acts = [f"Action.{action.name}" for action in row.actions]
+    if row.next is not None and acts:
+        yield ".next", f"_row(None, {', '.join(acts)})"
+    if len(acts) > 1 or row.next is not None:
+        for index, action in enumerate(row.actions):
+            left = ", ".join([to, *acts[:index], *acts[index + 1 :]])
+            yield f" without {action.name}", f"_row({left})"

@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 
 from scripts.mutation.mutant import Mutant
 
-__all__ = ["Tree", "Verdict", "files_by_rule", "run_all"]
+__all__ = ["Tree", "Verdict", "files_by_rule", "run_all", "verdict_of"]
 
 # Slow, or about real time and processes: they may prove a rule, but not alone.
 _LEFT_OUT = frozenset({"interop", "io", "matrix", "swarm", "ui"})
@@ -24,15 +24,21 @@ _COPIED = ("src", "tests", "scripts", "examples", "docs", "pyproject.toml", "Mak
 _TIMEOUT_S = 120
 _MEMORY = 3 << 30
 _NO_TESTS = 5  # pytest's exit status
+_CRASHES = ("AttributeError", "ImportError", "NameError", "UnboundLocalError")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``noticed``: a test failed. ``by`` names it, or says what else happened."""
+    """``noticed``: a test failed. ``by`` names it, or says what else happened.
+
+    ``weak``: what failed is not what a test asserts. The mutant does not run, or never ends, so
+    that nothing is proven of its rule.
+    """
 
     mutant: Mutant
     noticed: bool
     by: str
+    weak: bool = False
 
 
 def files_by_rule(tests: Path) -> dict[str, list[Path]]:
@@ -97,8 +103,9 @@ class Tree:
         self, mutant: Mutant, files: Iterable[Path], more: list[str], timeout_s: int = _TIMEOUT_S
     ) -> Verdict:
         command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=no"]
-        command += ["-p", "no:cacheprovider", "-rf", *more, *map(str, files)]
-        env = {**os.environ, "PYTHONPATH": str(self.root / "src")}
+        command += ["-p", "no:cacheprovider", "-rfE", *more, *map(str, files)]
+        # wide enough for what a test failed of
+        env = {**os.environ, "PYTHONPATH": str(self.root / "src"), "COLUMNS": "500"}
         env.pop("PYTHONDONTWRITEBYTECODE", None)
         try:
             done = subprocess.run(
@@ -112,14 +119,21 @@ class Tree:
                 preexec_fn=_limit,
             )
         except subprocess.TimeoutExpired:
-            return Verdict(mutant, True, f"nothing came to an end in {timeout_s} s")
-        if done.returncode == 0:
-            return Verdict(mutant, False, "all tests pass")
-        if done.returncode == _NO_TESTS:
-            return Verdict(mutant, False, "no test was selected")
-        lines = [x for x in done.stdout.splitlines() if x.startswith(("FAILED", "ERROR"))]
-        by = lines[0].split(" - ")[0].removeprefix("FAILED ") if lines else done.stdout[-300:]
-        return Verdict(mutant, True, by)
+            return Verdict(mutant, True, f"nothing came to an end in {timeout_s} s", weak=True)
+        return verdict_of(mutant, done.returncode, f"{done.stdout}{done.stderr}")
+
+
+def verdict_of(mutant: Mutant, status: int, said: str) -> Verdict:
+    """What pytest's exit status, and what it printed, say of a mutant."""
+    if status == 0:
+        return Verdict(mutant, False, "all tests pass")
+    if status == _NO_TESTS:
+        return Verdict(mutant, False, "no test was selected")
+    lines = [line for line in said.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    line = lines[0] if lines else said.strip()[-300:]
+    by, _, why = line.removeprefix("FAILED ").partition(" - ")
+    weak = not line.startswith("FAILED") or why.startswith(_CRASHES)
+    return Verdict(mutant, True, line if weak else by, weak=weak)
 
 
 def _limit() -> None:

@@ -140,6 +140,22 @@ def test_the_guides_static_records(name: str, port: int, dns: DnsSettings) -> No
     assert (server.address, server.port, server.transport_type) == ("yealink.pbx.com", port, 3)
 
 
+@pytest.mark.rule("D13")
+@pytest.mark.parametrize(
+    "record",
+    [
+        "dns_cache_a.1.name = a.example",
+        "dns_cache_a.1.ip = 192.0.2.1",
+        "dns_cache_srv.1.name = _sip._udp.a.example",
+        "dns_cache_srv.1.target = b.example",
+        "dns_cache_naptr.1.name = a.example",
+        "dns_cache_naptr.1.replace = _sip._udp.a.example",
+    ],
+)
+def test_half_a_static_record_is_none(record: str) -> None:
+    assert _settings(record).dns == DnsSettings()
+
+
 def test_the_guides_scenarios() -> None:
     register = load([_EXAMPLES / "fallback-register.cfg"]).settings.lines[0]
     assert (register.registrars(), register.successive, register.fallback_timeout) == (

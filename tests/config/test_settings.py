@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evertone.config.settings import LineSettings, PhoneSettings, ServerSettings
+from evertone.config.settings import LineSettings, PhoneSettings, ProxySettings, ServerSettings
 from evertone.model import Group
 
 _SERVERS = (ServerSettings("pbx.example"), ServerSettings("2001:db8::1"))
@@ -43,6 +43,28 @@ def test_short_failback_timeouts_count_as_60(given: int, counts: int) -> None:
     server = ServerSettings("pbx.example", failback_timeout=given)
     line = LineSettings(sip_server=(server, ServerSettings()))
     assert line.path(Group.SERVER1, 1).failback_timeout == counts
+
+
+@pytest.mark.rule("P1")
+@pytest.mark.parametrize(
+    ("twin", "value"),
+    [
+        ("retry_counts", 7),
+        ("register_on_enable", 1),
+        ("only_signal_with_registered", 1),
+        ("invite_retry_counts", 7),
+        ("failback_mode", 2),
+        ("failback_timeout", 700),
+        ("failback_subscribe_enable", 1),
+    ],
+)
+def test_a_proxys_twin_overrides_its_servers_setting(twin: str, value: int) -> None:
+    proxy = ProxySettings("proxy.example", **{twin: value})  # type: ignore[arg-type]
+    line = LineSettings(
+        sip_server=_SERVERS, outbound_proxy_enable=1, outbound_proxy=(proxy, ProxySettings())
+    )
+    assert getattr(line.path(Group.SERVER1, 1), twin) != value
+    assert getattr(line.path(Group.PROXY1, 1), twin) == value
 
 
 def test_the_password_is_not_in_the_repr() -> None:

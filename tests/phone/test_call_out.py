@@ -266,6 +266,18 @@ def test_a_100_and_then_nothing_moves_on_after_64_t1() -> None:
     assert desk.states(call)[-1] == "established"
 
 
+@pytest.mark.rule("C3", "S6")
+def test_the_user_sees_that_a_call_which_was_being_worked_on_has_gone_on() -> None:
+    desk = two_servers(replying(100), silent)
+    call = desk.phone.call(1, "555", desk.now)
+    desk.run(34)
+    seen = [e for e in desk.of(CallChanged) if isinstance(e, CallChanged) and e.call == call]
+    assert [e.state for e in seen] == ["calling", "proceeding", "calling"]
+    assert (str(seen[-1].rule), seen[-1].server) == ("C3", 2)
+    assert seen[-1].hop is not None
+    assert seen[-1].hop.target == TWO
+
+
 @pytest.mark.rule("S6")
 @pytest.mark.parametrize(("codes", "moves"), [((), True), ((100,), True), ((100, 180), False)])
 def test_a_broken_connection_moves_the_invite_only_before_it_rang(

@@ -23,6 +23,7 @@ def test_every_final_status_has_a_row(method: str) -> None:
 def test_a_registrar_that_cannot_serve_is_busy_but_other_servers_refuse(status: int) -> None:
     assert outcome.kind_of("REGISTER", status) is OutcomeKind.BUSY
     assert outcome.kind_of("INVITE", status) is OutcomeKind.REFUSED
+    assert outcome.rule_of("REGISTER", status) is Rule.A5
 
 
 @pytest.mark.rule("A3", "A7", "R4")
@@ -43,6 +44,7 @@ def test_a_2xx_is_success_and_a_challenge_that_stands_is_no_refusal_like_others(
 def test_503_is_busy_for_all_and_keeps_its_retry_after(method: str) -> None:
     result = outcome.of_response(method, 503, "Service Unavailable", 30)
     assert (result.kind, result.code, result.retry_after_s) == (OutcomeKind.BUSY, 503, 30)
+    assert outcome.rule_of(method, 503) is Rule.A2
 
 
 @pytest.mark.rule("A2", "A5")

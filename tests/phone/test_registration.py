@@ -173,6 +173,17 @@ def test_a_challenge_is_answered_at_the_same_target_and_remembered() -> None:
     assert desk.phone.snapshot(desk.now).lines[0].state is LineState.REGISTERED
 
 
+@pytest.mark.rule("A3")
+def test_after_failover_it_begins_without_credentials() -> None:
+    desk = Desk(line(server(expires=120), server(TWO.address), fallback_redundancy_type=1))
+    desk.peers |= {ONE: digest(granting(120)), TWO: digest(granting(), seed=4)}
+    desk.start(1)
+    desk.peers[ONE] = silent
+    desk.run(200)
+    sent = ["Authorization" in request for request in desk.requests("REGISTER", TWO)]
+    assert sent == [False, True]
+
+
 @pytest.mark.rule("A3", "A6")
 def test_a_wrong_password_is_refused_and_no_reason_to_go_elsewhere() -> None:
     desk = Desk(line(server(), server(TWO.address), fallback_redundancy_type=1))
@@ -215,11 +226,15 @@ def test_a_way_that_lacks_outbound_is_registered_without_it() -> None:
 
 
 @pytest.mark.rule("A4", "A6")
-def test_a_second_423_or_a_useless_one_is_a_refusal() -> None:
+@pytest.mark.parametrize(("least", "asked"), [(("50",), [60]), (("90", "120"), [60, 90])])
+def test_a_second_423_or_a_useless_one_is_a_refusal(
+    least: tuple[str, ...], asked: list[int]
+) -> None:
+    wanted = iter(least)
     desk = Desk(line(server(expires=60)))
-    desk.peers[ONE] = lambda request: [answer(request, 423, ("Min-Expires", "50"))]
+    desk.peers[ONE] = lambda request: [answer(request, 423, ("Min-Expires", next(wanted)))]
     desk.start(5)
-    assert len(desk.requests("REGISTER")) == 1
+    assert [request.expires for request in desk.requests("REGISTER")] == asked
     assert desk.phone.snapshot(desk.now).lines[0].state is LineState.REFUSED
 
 

@@ -107,8 +107,26 @@ def active(**more: object) -> tuple[Desk, Request]:
     return desk, subscribe
 
 
+def refreshing() -> tuple[Desk, Request]:
+    """A phone that refreshes what its SUBSCRIBE made, 11 s ago, and hears nothing."""
+    desk = Desk(mwi_line())
+    desk.peers[ONE] = taking(seconds=20)
+    desk.start(9)
+    desk.peers[ONE] = with_subscribe(silent)
+    desk.run(11)
+    first, *refreshes = desk.requests("SUBSCRIBE")
+    assert refreshes[-1].to.tag
+    return desk, first
+
+
 def states(desk: Desk) -> list[str]:
     return [e.state for e in desk.of(SubscriptionChanged) if isinstance(e, SubscriptionChanged)]
+
+
+def waits(desk: Desk) -> list[str]:
+    """The timers of subscriptions."""
+    timers = desk.phone.snapshot(desk.now).timers
+    return [name for name, _ in timers if name.startswith("subscription")]
 
 
 def held(desk: Desk) -> list[tuple[str, Target | None]]:
@@ -159,6 +177,8 @@ def test_it_is_refreshed_in_its_dialog_before_it_runs_out() -> None:
     assert second.cseq.number == first.cseq.number + 1
     assert (second.uri, second.expires) == ("sip:192.0.2.1:5060", 3600)
     assert held(desk) == [("active", ONE)]
+    desk.run(7081)
+    assert len(desk.requests("SUBSCRIBE")) == 3
 
 
 def test_the_time_granted_counts_and_a_notify_may_shorten_it() -> None:
@@ -302,7 +322,54 @@ def test_why_it_was_ended_says_when_it_is_made_anew(
         assert len(desk.requests("SUBSCRIBE")) == 1
     desk.run(300)
     assert len(desk.requests("SUBSCRIBE")) == (1 if again_after is None else 2)
-    assert held(desk)[0][0] == then
+    assert held(desk) == [(then, None if then == "refused" else ONE)]
+
+
+@pytest.mark.parametrize(
+    ("state", "again_after", "then"),
+    [
+        ("terminated;reason=deactivated", 30, "resting"),
+        ("terminated;reason=probation;retry-after=77", 77, "resting"),
+        ("terminated;reason=rejected", None, "refused"),
+    ],
+)
+def test_one_that_is_ended_before_its_answer_comes_is_asked_for_no_more(
+    state: str, again_after: float | None, then: str
+) -> None:
+    desk = Desk(mwi_line(sub_fail_retry_interval=30))
+    desk.peers[ONE] = with_subscribe(silent)
+    desk.start(6)
+    (subscribe,) = {r.call_id: r for r in desk.requests("SUBSCRIBE")}.values()
+    desk.say(desk.flow_to(ONE), notify(subscribe, state=state))
+    sent = len(desk.requests("SUBSCRIBE"))
+    assert held(desk) == [(then, None)]
+    desk.run(6 + (again_after or 600) - 1)
+    assert len(desk.requests("SUBSCRIBE")) == sent
+    desk.peers[ONE] = taking()
+    desk.run(700)
+    assert len(desk.requests("SUBSCRIBE")) == sent + (again_after is not None)
+
+
+@pytest.mark.parametrize(
+    ("state", "again_after", "then"),
+    [
+        ("terminated;reason=deactivated", 0, "active"),
+        ("terminated;reason=probation;retry-after=77", 77, "resting"),
+        ("terminated;reason=rejected", None, "refused"),
+    ],
+)
+def test_one_that_is_ended_in_the_middle_of_a_refresh_is_refreshed_no_more(
+    state: str, again_after: float | None, then: str
+) -> None:
+    desk, subscribe = refreshing()
+    desk.peers[ONE] = taking("anew")
+    desk.say(desk.flow_to(ONE), notify(subscribe, state=state))
+    assert held(desk) == [(then, ONE if then == "active" else None)]
+    sent = len(desk.requests("SUBSCRIBE"))
+    desk.run(desk.now + (again_after or 60) - 1)
+    assert len(desk.requests("SUBSCRIBE")) == sent
+    desk.run(600)
+    assert len(desk.requests("SUBSCRIBE")) == sent + bool(again_after)
 
 
 def test_a_notifier_that_ends_it_at_once_each_time_is_asked_by_the_interval() -> None:
@@ -423,6 +490,35 @@ def test_a_stop_while_it_is_being_made_leaves_nothing() -> None:
     assert not desk.phone.snapshot(desk.now).timers
 
 
+def test_a_stop_lets_go_of_one_of_which_only_the_first_notify_has_come() -> None:
+    desk = Desk(mwi_line())
+    desk.peers[ONE] = with_subscribe(silent)
+    desk.start(0.1)
+    desk.say(desk.flow_to(ONE), notify(desk.requests("SUBSCRIBE")[0]))
+    desk.phone.stop(desk.now)
+    desk.run(400)
+    assert not desk.phone.snapshot(desk.now).flows
+
+
+def test_a_stop_in_the_middle_of_a_refresh_ends_it() -> None:
+    desk, subscribe = refreshing()
+    desk.phone.stop(desk.now)
+    desk.drain()
+    last = desk.requests("SUBSCRIBE")[-1]
+    assert (last.expires, last.to.tag, last.call_id) == (0, "peer", subscribe.call_id)
+
+
+def test_a_stop_forgets_when_one_that_rests_would_be_tried_again() -> None:
+    desk = Desk(mwi_line())
+    desk.peers[ONE] = refusing(403)
+    desk.start(1)
+    assert held(desk) == [("resting", None)]
+    assert waits(desk)
+    desk.phone.stop(desk.now)
+    desk.drain()
+    assert not waits(desk)
+
+
 @pytest.mark.rule("A11")
 def test_a_late_2xx_to_one_given_up_is_surplus_and_ended() -> None:
     desk = Desk(mwi_line(server(), server(TWO.address), fallback_redundancy_type=1))
@@ -461,6 +557,25 @@ def test_with_two_servers_at_once_messages_are_asked_for_at_the_working_server_o
     assert set(seen.values()) == {"active"}
 
 
+@pytest.mark.rule("F7", "B11")
+def test_a_registration_that_moved_takes_nothing_along_that_lives_with_the_other_server() -> None:
+    follows = {"failback_mode": 2, "failback_subscribe_enable": 1, "expires": 100}
+    desk = Desk(
+        mwi_line(server(), server(NAME, port=0, transport_type=3, **follows)),
+        nameservers=(Nameserver("192.0.2.53"),),
+    )
+    three = Target("192.0.2.3", 5060, Transport.UDP)
+    addresses = (f"one.{NAME}. 300 IN A {TWO.address}", f"two.{NAME}. 300 IN A {three.address}")
+    desk.records = (*RECORDS, *addresses)
+    desk.peers |= {ONE: taking(), TWO: granting(100), three: granting(100)}
+    desk.start(1)
+    desk.peers[TWO] = silent
+    desk.run(100)  # the registration with server 2 is at its secondary now
+    assert desk.requests("REGISTER", three)
+    assert len(desk.requests("SUBSCRIBE")) == 1
+    assert held(desk) == [("active", ONE)]
+
+
 @pytest.mark.rule("F7")
 def test_one_server_at_a_time_subscriptions_follow_the_line() -> None:
     settings = mwi_line(
@@ -480,6 +595,71 @@ def test_one_server_at_a_time_subscriptions_follow_the_line() -> None:
     desk.run(120)
     assert held(desk) == [("active", ONE)]
     assert desk.requests("SUBSCRIBE", TWO)[-1].expires == 0
+
+
+def falling_back(at_one: Peer, **more: object) -> Desk:
+    """Successive; server 1 behaves as told, server 2 takes all."""
+    settings = mwi_line(
+        server(), server(TWO.address), fallback_redundancy_type=1, fallback_timeout=900, **more
+    )
+    desk = Desk(settings)
+    desk.peers |= {ONE: at_one, TWO: taking("two", at=TWO)}
+    return desk
+
+
+@pytest.mark.rule("F7")
+def test_one_that_waits_is_made_where_the_line_has_moved() -> None:
+    desk = falling_back(silent)
+    desk.start(10)
+    assert held(desk) == [("active", TWO)]
+    made = desk.of(SubscriptionChanged)[0]
+    assert (made.reason, str(made.rule)) == ("the line's registration moved", "B11")
+
+
+@pytest.mark.rule("F7")
+def test_one_that_is_being_made_is_made_where_the_line_has_moved_at_once() -> None:
+    desk = falling_back(with_subscribe(silent))
+    desk.start(1)
+    desk.peers[ONE] = silent
+    desk.phone.call(1, "555", desk.now)  # F3: it moves the line
+    desk.run(10)
+    assert held(desk) == [("active", TWO)]
+
+
+@pytest.mark.rule("F7")
+def test_one_that_rests_is_made_where_the_line_has_moved_at_once() -> None:
+    desk = falling_back(refusing(403), sub_fail_retry_interval=600)
+    desk.start(1)
+    assert held(desk) == [("resting", None)]
+    desk.peers[ONE] = silent
+    desk.phone.call(1, "555", desk.now)
+    desk.run(10)
+    assert held(desk) == [("active", TWO)]
+
+
+@pytest.mark.rule("F7")
+def test_another_server_may_take_what_the_one_before_refused_for_good() -> None:
+    desk = falling_back(taking())
+    desk.start(1)
+    (subscribe,) = desk.requests("SUBSCRIBE")
+    desk.say(desk.flow_to(ONE), notify(subscribe, state="terminated;reason=rejected"))
+    assert held(desk) == [("refused", None)]
+    desk.peers[ONE] = silent
+    desk.phone.call(1, "555", desk.now)
+    desk.run(10)
+    assert held(desk) == [("active", TWO)]
+
+
+@pytest.mark.rule("F7")
+def test_one_that_is_being_refreshed_is_made_where_the_line_has_moved_at_once() -> None:
+    desk = falling_back(taking(seconds=20))
+    desk.start(9)
+    desk.peers[ONE] = silent
+    desk.run(11)
+    assert desk.requests("SUBSCRIBE", ONE)[-1].to.tag  # its refresh
+    desk.phone.call(1, "555", desk.now)
+    desk.run(20)
+    assert held(desk) == [("active", TWO)]
 
 
 def by_name(*, enable: int, mode: int = 2, **more: object) -> Desk:
@@ -558,6 +738,53 @@ def test_after_a_network_change_it_is_made_anew() -> None:
     desk.run(2)
     assert [bool(r.to.tag) for r in desk.requests("SUBSCRIBE")] == [False, False]
     assert desk.requests("SUBSCRIBE")[1].call_id != first.call_id
+
+
+@pytest.mark.rule("R8")
+def test_a_network_change_while_it_is_being_made_begins_it_anew() -> None:
+    desk = Desk(mwi_line())
+    desk.peers[ONE] = with_subscribe(silent)
+    desk.start(1)
+    before = desk.requests("SUBSCRIBE")
+    desk.peers[ONE] = taking()
+    desk.phone.network_changed(desk.now)
+    desk.run(20)
+    assert held(desk) == [("active", ONE)]
+    (made,) = desk.requests("SUBSCRIBE")[len(before) :]  # what was under way is not resent
+    assert made.call_id != before[0].call_id
+
+
+@pytest.mark.rule("R8")
+def test_a_network_change_while_it_is_being_refreshed_begins_it_anew() -> None:
+    desk, subscribe = refreshing()
+    desk.peers[ONE] = taking("anew")
+    desk.phone.network_changed(desk.now)
+    desk.run(12)
+    assert held(desk) == [("active", ONE)]
+    last = desk.requests("SUBSCRIBE")[-1]
+    assert last.call_id != subscribe.call_id
+    assert not last.to.tag
+
+
+@pytest.mark.rule("R8")
+def test_another_network_may_take_what_was_refused_for_good() -> None:
+    desk, subscribe = active()
+    desk.say(desk.flow_to(ONE), notify(subscribe, state="terminated;reason=rejected"))
+    desk.phone.network_changed(desk.now)
+    desk.run(2)
+    assert held(desk) == [("active", ONE)]
+
+
+@pytest.mark.rule("R8")
+def test_one_that_rests_waits_for_the_registration_after_a_network_change() -> None:
+    desk = Desk(mwi_line())
+    desk.peers[ONE] = refusing(403)
+    desk.start(1)
+    desk.peers[ONE] = silent
+    desk.phone.network_changed(desk.now)
+    desk.drain()
+    assert held(desk) == [("waiting", None)]
+    assert not waits(desk)
 
 
 # --- the table --------------------------------------------------------------------------------

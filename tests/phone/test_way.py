@@ -284,6 +284,17 @@ def test_who_was_never_in_the_dialog_cannot_end_it(code: int) -> None:
     assert media(desk) == []
 
 
+@pytest.mark.rule("C2", "X5")
+@pytest.mark.parametrize(("code", "heard"), [(488, []), (606, []), (491, ["sendonly"])])
+def test_what_only_the_peer_says_counts_whoever_passes_it_on(code: int, heard: list[str]) -> None:
+    desk, call = talking()
+    desk.peers |= {ONE: silent, TWO: refusing(code, at=TWO)}
+    desk.phone.hold(call, desk.now)
+    desk.run(60)
+    assert all("Replaces" not in r for r in desk.requests("INVITE"))  # it is no lost way
+    assert (state(desk), media(desk)) == ("established", heard)  # 491: asked once more
+
+
 @pytest.mark.rule("C2")
 @pytest.mark.parametrize(("code", "byes"), [(481, 0), (408, 1)])
 def test_the_dialogs_own_server_can(code: int, byes: int) -> None:
@@ -398,6 +409,20 @@ def test_a_call_that_finds_no_way_keeps_its_media_and_tries_again_when_the_line_
     assert state(desk) == "established"
 
 
+@pytest.mark.rule("X5")
+def test_a_call_adrift_asks_again_when_its_own_server_is_back() -> None:
+    desk, call = talking(expires=100)
+    desk.peers |= {ONE: silent, TWO: silent}
+    desk.phone.hold(call, desk.now)
+    desk.run(90)
+    asked = len(desk.requests("INVITE"))
+    desk.peers[ONE] = routing(ONE)
+    desk.run(3700)
+    (again,) = desk.requests("INVITE")[asked:]  # once: then it is adrift no more
+    assert again.to.tag
+    assert moves(desk) == []
+
+
 @pytest.mark.rule("X5", "A8")
 def test_hanging_up_while_the_call_is_moved_ends_the_move_too() -> None:
     desk, call = talking()
@@ -414,6 +439,18 @@ def test_hanging_up_while_the_call_is_moved_ends_the_move_too() -> None:
     desk.say(desk.flow_to(TWO), answer(instead, 200, BOB, body=SDP))
     assert instead.call_id in [r.call_id for r in desk.requests("BYE")]
     assert desk.phone.snapshot(desk.now).idle
+
+
+@pytest.mark.rule("X5")
+def test_who_was_called_gives_the_caller_time_to_move_the_call() -> None:
+    desk, call, _ = called()
+    desk.peers[ONE] = silent
+    desk.phone.hold(call, desk.now)
+    desk.run(36.9)  # the re-INVITE was given up at 33
+    assert not desk.requests("INVITE", TWO)
+    desk.run(37)
+    (instead,) = desk.requests("INVITE", TWO)
+    assert "Replaces" in instead
 
 
 @pytest.mark.rule("X5")

@@ -9,7 +9,7 @@ import pytest
 
 from evertone import events
 from evertone.config.settings import ServerSettings
-from evertone.model import Group, Hop, HopSource, Outcome, OutcomeKind
+from evertone.model import Group, Hop, HopSource, Outcome, OutcomeKind, Reason
 from evertone.redundancy import interface as io
 from evertone.redundancy.hoplist import HopList
 from tests.redundancy.bench import FORBIDDEN, OK, REFUSED, SILENT, Bench, hops, line, target
@@ -90,6 +90,45 @@ def test_mode_3_goes_home_failback_timeout_after_the_failover_and_the_time_runs_
     assert bench.engine.snapshot().lists[0].current == target(1)
 
 
+@pytest.mark.rule("B1", "B2", "B3", "B4")
+@pytest.mark.parametrize("mode", [0, 1, 2, 3])
+def test_the_way_home_is_told_with_the_rule_of_its_mode(mode: int) -> None:
+    bench = away(bench_of(failback_mode=mode, failback_timeout=60, ttl_s=120, expires=600))
+    bench.set(t1=OK)
+    if mode == 0:
+        bench.request("INVITE")
+    bench.run(700)
+    (home,) = bench.saw(events.FailedBack)
+    assert str(home.rule) == f"B{mode + 1}"
+
+
+@pytest.mark.rule("B3")
+def test_a_refresh_that_is_the_try_home_says_so() -> None:
+    bench = away(bench_of(failback_mode=2, expires=600))
+    bench.run(541)
+    home, refresh = (attempt for at, attempt in bench.sends if at > 500)
+    assert (home.reason, str(home.rule)) == (Reason.FAILBACK, "B3")
+    assert refresh.hop.target == target(2)
+
+
+@pytest.mark.rule("B2", "B3", "B4")
+@pytest.mark.parametrize(("mode", "begins_at"), [(1, 1), (2, 1), (3, 2)])
+def test_modes_1_and_2_begin_where_the_last_answer_came_from_mode_3_where_it_is_registered(
+    mode: int, begins_at: int
+) -> None:
+    settings = {"failback_timeout": 9000, "register_on_enable": 1, "expires": 600}
+    bench = away(bench_of(failback_mode=mode, ttl_s=9000, **settings))
+    bench.rtt_s = 1.0
+    bench.set(t1=OK, t2=REFUSED)
+    bench.run(598.8)  # the binding at 1 runs out at 600, before its answer comes
+    bench.request("INVITE")
+    bench.run(602)
+    assert bench.sent("INVITE")[-2:] == [(598.8, "INVITE", 2), (599.8, "INVITE", 1)]
+    bench.request("INVITE")
+    first = bench.sends[-1][1]
+    assert first.hop.target == target(begins_at)
+
+
 @pytest.mark.rule("B4")
 @pytest.mark.parametrize(("timeout", "first"), [(1, 160.02), (59, 160.02), (61, 161.02)])
 def test_failback_timeout_below_60_counts_as_60(timeout: int, first: float) -> None:
@@ -111,8 +150,9 @@ def test_failback_timeout_0_stays_until_the_current_target_fails() -> None:
 
 
 @pytest.mark.rule("B5")
-def test_nobody_goes_home_in_a_call() -> None:
-    bench = away(bench_of(failback_mode=3, failback_timeout=60))
+@pytest.mark.parametrize("mode", [1, 3])
+def test_nobody_goes_home_in_a_call(mode: int) -> None:
+    bench = away(bench_of(failback_mode=mode, failback_timeout=60, ttl_s=60))
     bench.set(t1=OK)
     bench.give(io.CallsChanged(idle=False, registrars=frozenset({1})))
     bench.run(400)
@@ -229,6 +269,35 @@ def test_until_its_2xx_requests_start_at_the_current_target() -> None:
     assert bench.sent("INVITE")[-1][2] == 2
 
 
+@pytest.mark.rule("S3", "F8")
+@pytest.mark.parametrize("settle", [0, 30])
+def test_a_silent_primary_has_s1s_time_to_take_us_home_and_says_nothing_of_its_server(
+    settle: int,
+) -> None:
+    bench = away(bench_of(failback_mode=3, failback_timeout=60))
+    if settle:
+        bench = Bench(replace(bench.settings, settle=settle), bench.lists)
+        away(bench)
+    bench.set(t1=SILENT)
+    bench.run(180)
+    assert bench.sends[-1][1].method == ("OPTIONS" if settle else "REGISTER")  # X3, B6
+    assert not bench.extended
+    assert not bench.saw(events.ServerDown)
+
+
+@pytest.mark.rule("S3", "F8")
+@pytest.mark.parametrize("passed_over", [False, True])
+def test_a_removal_has_s1s_time_and_says_nothing_of_its_server(passed_over: bool) -> None:
+    bench = away(bench_of(failback_mode=3, failback_timeout=60, register_on_enable=1))
+    bench.set(t1=OK, t2=SILENT)
+    if passed_over:  # A2, for another line
+        bench.marks.failed(target(2), bench.now, retry_after_s=600, skip_s=0)
+    bench.run(300)
+    assert [s[2] for s in bench.sent() if s[1] == "-REGISTER"] == ([] if passed_over else [2])
+    assert not bench.extended
+    assert not bench.saw(events.ServerDown)
+
+
 @pytest.mark.rule("B6")
 def test_a_refused_try_home_stays_away() -> None:
     bench = away(bench_of(failback_mode=3, failback_timeout=60))
@@ -299,6 +368,16 @@ def test_a_new_primary_counts_as_a_failover_now() -> None:
 
 
 @pytest.mark.rule("B8")
+def test_another_target_below_the_primary_that_failed_is_no_new_primary() -> None:
+    bench = away(bench_of(1, 2, failback_mode=3, failback_timeout=60))
+    bench.run(130)
+    bench.lists[S1] = hops(S1, 1, 3, 2)
+    bench.request("OPTIONS")
+    bench.run(161)
+    assert bench.sent("REGISTER")[-1] == (160.02, "REGISTER", 1)  # the clock has run on
+
+
+@pytest.mark.rule("B8")
 def test_a_current_target_that_dns_lists_no_more_is_left_at_once() -> None:
     bench = bench_of(1, 2, failback_mode=3)
     bench.start()
@@ -324,6 +403,28 @@ def test_a_static_or_stale_list_displaces_nothing_that_answers(
     bench.run(101)
     assert bench.sent("OPTIONS") == [(100.0, "OPTIONS", 1)]
     assert bench.engine.snapshot().lists[0].current == target(1)
+
+
+@pytest.mark.rule("D1", "D3", "D13", "D14", "B8")
+@pytest.mark.parametrize(
+    ("source", "rule"),
+    [
+        (HopSource.LITERAL, "D1"),
+        (HopSource.DNS, "D3"),
+        (HopSource.STATIC, "D13"),
+        (HopSource.STALE, "D14"),
+    ],
+)
+def test_the_user_is_told_where_a_list_comes_from_and_that_it_changed(
+    source: HopSource, rule: str
+) -> None:
+    bench = bench_of(1)
+    bench.lists[S1] = (Hop(S1, 0, target(1), source=source),)
+    bench.start()
+    bench.run(1)
+    bench.lists[S1] = hops(S1, 1, 2)
+    bench.request("OPTIONS")
+    assert [str(told.rule) for told in bench.saw(events.Resolved)] == [rule, "B8"]
 
 
 @pytest.mark.rule("B8", "D13")
@@ -386,6 +487,9 @@ def test_only_the_newest_binding_is_refreshed() -> None:
         (100.01, "REGISTER", 2),
         (640.02, "REGISTER", 2),
     ]
+    (registration,) = bench.engine.snapshot().registrations
+    assert registration.hop is not None
+    assert registration.hop.target == target(2)
 
 
 @pytest.mark.rule("C2", "B7")
@@ -399,6 +503,17 @@ def test_an_in_dialog_request_moves_to_the_other_targets_of_its_list_only() -> N
     assert bench.sent("BYE") == [(100.0, "BYE", 1), (107.5, "BYE", 2)]
     assert bench.completed[bye][1].ok
     assert bench.engine.snapshot().lists[0].current == target(2)
+
+
+@pytest.mark.rule("S3", "C2")
+def test_the_last_target_of_an_in_dialog_request_gets_64_t1() -> None:
+    bench = bench_of(1, 2, failback_mode=3).start()
+    bench.run(100)
+    bench.set(t1=SILENT, t2=SILENT)
+    info = bench.request("INFO", at=target(1), registrar=1)
+    bench.run(200)
+    assert bench.sent("INFO") == [(100.0, "INFO", 1), (107.5, "INFO", 2)]
+    assert bench.completed[info][0] == pytest.approx(107.5 + 32)
 
 
 @pytest.mark.rule("C2")
@@ -449,6 +564,22 @@ def test_only_signal_with_registered(
     bench.request("BYE", at=target(2), registrar=1)
     bench.run(102)
     assert bench.sent("BYE")[0] == (101.0, "BYE", 2)
+
+
+@pytest.mark.rule("B10")
+@pytest.mark.parametrize(
+    ("method", "may"),
+    [
+        *((m, True) for m in ("REGISTER", "ACK", "CANCEL", "BYE")),
+        ("INFO", False),
+        ("INVITE", False),
+    ],
+)
+def test_what_goes_to_a_target_without_a_registration_all_the_same(method: str, may: bool) -> None:
+    only = {"failback_mode": 3, "register_on_enable": 1, "only_signal_with_registered": 1}
+    bench = bench_of(1, 2, **only).start()
+    bench.run(1)
+    assert bench.engine.may_signal(method, 1, S1, target(2), bench.now) is may
 
 
 @pytest.mark.rule("B11")

@@ -12,6 +12,7 @@ from evertone.model import Cause, Group, Outcome, OutcomeKind
 from evertone.redundancy import interface as io
 from tests.redundancy.bench import BUSY, FORBIDDEN, OK, REFUSED, SILENT, Bench, hops, line, target
 
+WRONG_PASSWORD = Outcome(OutcomeKind.CHALLENGED, 401, text="Unauthorized")
 S1, S2, P1, P2 = Group.SERVER1, Group.SERVER2, Group.PROXY1, Group.PROXY2
 
 
@@ -145,6 +146,37 @@ def test_concurrent_both_dead_the_call_fails_after_both_were_tried() -> None:
     assert all(r.state == "registered" for r in bench.engine.snapshot().registrations)
 
 
+@pytest.mark.rule("F1", "F5")
+@pytest.mark.parametrize(("dead", "rules"), [((1,), ["F1"]), ((1, 2), ["F1", "F5"])])
+def test_concurrent_what_a_call_finds_dead_is_registered_with_by_its_rule(
+    dead: tuple[int, ...], rules: list[str]
+) -> None:
+    bench = pair(successive=False).start()
+    bench.run(100)
+    bench.set(**{f"t{number}": REFUSED for number in dead})
+    bench.request("INVITE")
+    bench.run(101)
+    told = [attempt for at, attempt in bench.sends if at >= 100 and attempt.method == "REGISTER"]
+    assert [str(attempt.rule) for attempt in told] == rules
+
+
+@pytest.mark.rule("F2", "F5")
+@pytest.mark.parametrize(("dead", "to", "rule"), [(1, 2, "F2"), (2, 1, "F5")])
+def test_successive_a_binding_that_runs_out_leads_to_the_other_server_by_its_rule(
+    dead: int, to: int, rule: str
+) -> None:
+    bench = pair(successive=True, fallback_timeout=3600)
+    bench.granted_s = 120
+    if dead == 2:
+        bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(1)
+    bench.set(**{f"t{dead}": SILENT})
+    bench.run(121)
+    attempt = next(attempt for at, attempt in bench.sends if at >= 120)
+    assert (attempt.registrar, str(attempt.rule)) == (to, rule)
+
+
 @pytest.mark.rule("F8")
 def test_a_secondary_that_answers_keeps_its_server_available() -> None:
     bench = pair(successive=False, one=(1, 3)).start()
@@ -200,11 +232,12 @@ def test_successive_leans_on_its_binding_until_it_expires() -> None:
 def test_successive_gives_up_a_try_in_flight_when_the_binding_expires() -> None:
     bench = pair(successive=True, reg_fail_retry_interval=50).start()
     bench.run(10)
-    bench.set(t1=SILENT)
+    bench.set(t1=SILENT, t2=SILENT)
     bench.run(601)
     assert (597.51, "REGISTER", 1) in bench.sent()
     assert (600.01, "REGISTER", 2) in bench.sent()
-    assert bench.abandoned  # the try of 597.51
+    (in_flight,) = (a.id for at, a in bench.sends if round(at, 2) == 597.51)
+    assert bench.abandoned[-1] == in_flight
 
 
 @pytest.mark.rule("B9", "F1")
@@ -610,10 +643,11 @@ def test_a_call_that_finds_proxy_1_dead_takes_the_line_to_proxy_2() -> None:
 
 
 @pytest.mark.rule("A6", "B9", "F1")
-def test_a_server_that_refuses_to_register_us_is_not_down() -> None:
+@pytest.mark.parametrize("said", [FORBIDDEN, WRONG_PASSWORD])
+def test_a_server_that_refuses_to_register_us_is_not_down(said: Outcome) -> None:
     names = [ServerSettings(address=f"{n}.example", register_on_enable=1) for n in "ab"]
     bench = Bench(line(*names), {S1: hops(S1, 1), S2: hops(S2, 2)})
-    bench.by_method[1, "REGISTER"] = FORBIDDEN
+    bench.by_method[1, "REGISTER"] = said
     bench.start()
     bench.run(10)
     call = bench.request("INVITE")

@@ -73,6 +73,20 @@ def test_spread_delays_a_failover_that_nobody_waits_for() -> None:
 
 
 @pytest.mark.rule("X2")
+def test_spread_delays_a_try_home() -> None:
+    server = ServerSettings(address="pbx.example", failback_mode=3, failback_timeout=60)
+    bench = Bench(line(server, spread=20), {S1: hops(S1, 1, 2)}).start()
+    bench.run(100)
+    bench.set(t1=REFUSED)
+    bench.request("INVITE")
+    bench.run(101)
+    bench.run(200)
+    home = bench.sent("REGISTER")[1]
+    assert home[2] == 1
+    assert 160.1 < home[0] <= 180.02
+
+
+@pytest.mark.rule("X2")
 def test_spread_delays_no_call() -> None:
     bench = bench_of(spread=20).start()
     bench.run(10)
@@ -136,6 +150,41 @@ def test_settle_asks_nobody_where_the_line_never_goes_home() -> None:
     bench.run(1000)
     assert bench.engine.snapshot().lists[0].current == bench.lists[S1][1].target
     assert bench.sent("OPTIONS") == []
+
+
+@pytest.mark.rule("X3", "B3")
+def test_settle_holds_the_refresh_that_would_go_home() -> None:
+    server = ServerSettings(address="pbx.example", expires=600, failback_mode=2)
+    bench = Bench(line(server, settle=35), {S1: hops(S1, 1, 2)}).start()
+    bench.run(100)
+    bench.set(t1=REFUSED)
+    bench.request("INVITE")
+    bench.run(525)
+    bench.set(t1=OK)  # it answers from 530 on, and the refresh falls due at 540
+    bench.run(600)
+    assert bench.sent("REGISTER")[1:] == [(540.01, "REGISTER", 2), (570.01, "REGISTER", 1)]
+
+
+@pytest.mark.rule("X3", "P2")
+def test_settle_holds_the_way_back_to_the_first_proxy() -> None:
+    proxies = (ProxySettings(address="p1.example"), ProxySettings(address="p2.example"))
+    settings = line(
+        ServerSettings(address="a.example"),
+        outbound_proxy_enable=1,
+        outbound_proxy=proxies,
+        outbound_proxy_fallback_interval=20,
+        settle=45,
+    )
+    groups = (Group.PROXY1, Group.PROXY2)
+    bench = Bench(settings, {group: hops(group, n) for n, group in enumerate(groups, 1)})
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(5)
+    bench.set(t1=OK)
+    bench.run(50)
+    assert bench.engine.snapshot().proxy is Group.PROXY2
+    bench.run(80)
+    assert bench.engine.snapshot().proxy is Group.PROXY1
 
 
 @pytest.mark.rule("X3", "F4")

@@ -47,6 +47,19 @@ def test_what_was_granted_counts_not_what_was_asked_for() -> None:
     ]
 
 
+@pytest.mark.rule("R2", "S3")
+def test_when_all_targets_were_tried_the_server_is_unavailable() -> None:
+    bench = single(1, 2)
+    bench.set(t1=SILENT, t2=SILENT)
+    bench.start()
+    bench.run(60)
+    assert bench.sent() == [(0.0, "REGISTER", 1), (7.5, "REGISTER", 2)]
+    (down,) = bench.saw(events.ServerDown)
+    assert (down.at, down.server) == (7.5 + 32, 1)
+    (registration,) = bench.engine.snapshot().registrations
+    assert not registration.available
+
+
 @pytest.mark.rule("R6")
 def test_a_failed_registration_is_tried_again_after_the_interval() -> None:
     bench = single(reg_fail_retry_interval=20)
@@ -143,6 +156,19 @@ def test_a_network_change_makes_every_registration_anew() -> None:
     bench.run(11)
     assert bench.sent() == [(0.0, "REGISTER", 1), (10.0, "REGISTER", 1)]
     assert len(bench.saw(events.Registered)) == 2
+
+
+@pytest.mark.rule("R8")
+def test_a_network_change_waits_for_no_register_that_is_under_way() -> None:
+    bench = single()
+    bench.set(t1=SILENT)
+    bench.start()
+    bench.run(3)
+    bench.set(t1=OK)
+    bench.give(io.NetworkChanged())
+    bench.run(4)
+    assert bench.sent() == [(0.0, "REGISTER", 1), (3.0, "REGISTER", 1)]
+    assert bench.abandoned == [1]
 
 
 @pytest.mark.rule("R9")
@@ -248,6 +274,23 @@ def test_a_late_2xx_at_a_server_the_line_has_left_is_removed(left_s: int) -> Non
     bench.give(io.Late(bench.sends[0][1], left_s))
     bench.run(11)
     assert bench.sent()[-1] == (10.0, "-REGISTER", 1)
+
+
+@pytest.mark.rule("A11", "B6")
+@pytest.mark.parametrize("register_on_enable", [0, 1])
+def test_a_late_2xx_of_a_target_that_the_line_has_left_is_removed(register_on_enable: int) -> None:
+    server = ServerSettings(
+        address="pbx.example", register_on_enable=register_on_enable, failback_mode=3
+    )
+    bench = Bench(line(server), {S1: hops(S1, 1, 2)})
+    bench.set(t1=SILENT)
+    bench.start()
+    bench.run(10)
+    bench.set(t1=OK)
+    bench.give(io.Late(bench.sends[0][1], 3600))
+    bench.run(11)
+    removed = [(10.0, "-REGISTER", 1), (10.01, "REGISTER", 2)]  # in case the two share after all
+    assert bench.sent()[2:] == (removed if register_on_enable else [])
 
 
 @pytest.mark.rule("A11", "B6")

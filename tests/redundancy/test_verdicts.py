@@ -110,6 +110,40 @@ def test_the_user_is_told_by_which_rule_a_target_was_judged(cause: Cause, rule: 
     assert failed.rule.id == rule
 
 
+@pytest.mark.rule("A2", "A5", "A6")
+@pytest.mark.parametrize(
+    ("said", "reg_fail", "rule"),
+    [
+        (BUSY, False, "A2"),
+        (BUSY, True, "A2"),
+        (WRONG_PASSWORD, True, "A6"),
+        (FORBIDDEN, True, "A6"),
+        *((Outcome(OutcomeKind.BUSY, code), False, "A5") for code in (408, 500, 502, 504)),
+    ],
+)
+def test_the_user_is_told_by_which_rule_a_register_went_on(
+    said: Outcome, reg_fail: bool, rule: str
+) -> None:
+    bench = bench_of(reg_fail)
+    bench.set(t1=said)
+    bench.start()
+    bench.run(1)
+    (failed,) = bench.saw(TargetFailed)
+    assert str(failed.rule) == rule
+
+
+@pytest.mark.rule("A2")
+@pytest.mark.parametrize("reg_fail", [False, True])
+def test_the_user_is_told_by_which_rule_a_call_went_on(reg_fail: bool) -> None:
+    bench = bench_of(reg_fail).start()
+    bench.run(1)
+    bench.by_method[1, "INVITE"] = BUSY
+    bench.request("INVITE")
+    bench.run(2)
+    (failed,) = bench.saw(TargetFailed)
+    assert str(failed.rule) == "A2"
+
+
 @pytest.mark.rule("R2", "R3")
 @pytest.mark.parametrize("number", [1, 2])
 def test_the_only_server_found_dead_by_a_call_is_registered_with_in_its_own_time(

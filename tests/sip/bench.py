@@ -41,12 +41,13 @@ class Bench:
     proxy: bool = False
     reliable: bool = False
     limits: Limits | None = None
+    timers: SipTimers = TIMERS
     now: float = 0.0
     log: list[tuple[float, SipEffect]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         rng = random.Random(1)
-        self.layer = TransactionLayer(TIMERS, rng, proxy=self.proxy, limits=self.limits)
+        self.layer = TransactionLayer(self.timers, rng, proxy=self.proxy, limits=self.limits)
 
     def drain(self) -> list[SipEffect]:
         effects = self.layer.effects()
@@ -63,7 +64,7 @@ class Bench:
 
     def send(self, message: Request, resends: int = 3, within_s: float | None = None) -> int:
         if within_s is None:
-            within_s = give_up_s(message.method, resends, TIMERS)
+            within_s = give_up_s(message.method, resends, self.timers)
         tid = self.layer.send_request(message, FLOW, self.reliable, resends, within_s, self.now)
         self.drain()
         return tid

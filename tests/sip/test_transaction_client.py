@@ -146,12 +146,13 @@ def test_a_provisional_to_register_means_alive_every_t2_until_64_t1():
 
 
 @pytest.mark.rule("A10")
-def test_a_provisional_after_the_last_resend_starts_them_anew():
+@pytest.mark.parametrize("status", [100, 180])
+def test_a_provisional_after_the_last_resend_starts_them_anew(status):
     bench = Bench()
     sent = request()
     bench.send(sent, resends=0)
     bench.run(3)
-    bench.answer(sent, 100)
+    bench.answer(sent, status)
     bench.run(12)
     assert bench.times("REGISTER") == [0, 7, 11]
 

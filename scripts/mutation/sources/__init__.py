@@ -7,15 +7,26 @@ and the run says so. A row is ``(rule, what is lost, file, old text, new text)``
 from __future__ import annotations
 
 from scripts.mutation.mutant import Mutant
-from scripts.mutation.sources import names, registration, sending, serving
+from scripts.mutation.sources import (
+    answers,
+    failback,
+    fallback,
+    names,
+    own_keys,
+    paths,
+    registration,
+    sending,
+)
 
 __all__ = ["source_mutants"]
+
+_CHAPTERS = (sending, answers, names, registration, failback, fallback, paths, own_keys)
 
 
 def source_mutants() -> list[Mutant]:
     """All of them."""
     return [
         Mutant(f"{rule}: without '{lost}'", file, (rule,), old, new)
-        for part in (sending, names, registration, serving)
+        for part in _CHAPTERS
         for rule, lost, file, old, new in part.ROWS
     ]

@@ -8,7 +8,6 @@ _WALKER = "redundancy/walker.py"
 _LOCATE = "dns/locate.py"
 
 ROWS: tuple[tuple[str, str, str, str, str], ...] = (
-    # --- D: from a name to a hop list
     (
         "D1",
         "a literal asks no DNS",
@@ -40,6 +39,27 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("D4", "no regexp", _LOCATE, "            and not n.regexp\n", ""),
     ("D4", "eight steps", _LOCATE, "_MAX_STEPS = 8 ", "_MAX_STEPS = 80 "),
     (
+        "D4",
+        "usable services only",
+        _LOCATE,
+        "            if n.service in SERVICES\n            and not n.regexp\n",
+        "            if not n.regexp\n",
+    ),
+    (
+        "D4",
+        "a later record where the first yields no target",
+        _LOCATE,
+        ("            if hops:\n                return hops\n        if failure is not None:\n"),
+        "            return hops\n        if failure is not None:\n",
+    ),
+    (
+        "D4",
+        "no circles",
+        _LOCATE,
+        "        if name in self._steps:\n",
+        "        if False:\n",
+    ),
+    (
         "D5",
         "a static SRV record makes its transport asked for",
         _LOCATE,
@@ -55,6 +75,13 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         _LOCATE,
         "            hops = yield from self._by_srv((fixed,))",
         "            hops = yield from self._host(fixed, self._name, _Trail())",
+    ),
+    (
+        "D6",
+        "a port leaves only addresses to ask",
+        _LOCATE,
+        "        if self.where.port:\n",
+        "        if self.where.port and fixed is None:\n",
     ),
     (
         "D7",
@@ -85,6 +112,20 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "            pass\n",
     ),
     (
+        "D7",
+        "a draw that is kept",
+        "dns/order.py",
+        "digest_size=_HASH_BYTES, key=self._key)",
+        'digest_size=_HASH_BYTES, key=__import__("os").urandom(32))',
+    ),
+    (
+        "D7",
+        "a draw of the phone's own",
+        "dns/order.py",
+        'self._key = rng.getrandbits(256).to_bytes(32, "big")',
+        'self._key = b"everybody"',
+    ),
+    (
         "D8",
         "SRV port 0 is the default port",
         _LOCATE,
@@ -99,6 +140,13 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "for record in found.records[:1]",
     ),
     (
+        "D8",
+        "TLS at 5061",
+        "model.py",
+        '5061 if text == "TLS" else 5060',
+        "5060",
+    ),
+    (
         "D9",
         "AAAA beside A",
         _LOCATE,
@@ -111,6 +159,13 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "dns/order.py",
         "return (-_precedence(record.ip), lot)",
         "return (0.0, lot)",
+    ),
+    (
+        "D9",
+        "a family that cannot be sent to is not asked for",
+        _LOCATE,
+        "if family in self._families]",
+        "if family]",
     ),
     (
         "D10",
@@ -130,8 +185,29 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "D11",
         "a list lives so long",
         "dns/locator.py",
-        "if hops is None or now >= hops[0].valid_until:",
-        "if hops is None:",
+        "        if hops is None or now >= hops[0].valid_until:\n",
+        "        if hops is None:\n",
+    ),
+    (
+        "D11",
+        "failures 30 s at most",
+        "dns/cache.py",
+        "_MAX_FAILURE_S = 30.0",
+        "_MAX_FAILURE_S = 300.0",
+    ),
+    (
+        "D11",
+        "negative answers as RFC 2308 says",
+        "dns/query.py",
+        "min(self._ttl_s, soas[0]) if soas else 0.0",
+        "3600.0",
+    ),
+    (
+        "D11",
+        "an answer overtakes the lists that stand",
+        "dns/locator.py",
+        "        self._standing.clear()\n        for number in waiting:\n",
+        "        for number in waiting:\n",
     ),
     (
         "D12",
@@ -146,6 +222,20 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "dns/sources.py",
         "with_extra=where.dns_cache_type == 2)",
         "with_extra=True)",
+    ),
+    (
+        "D12",
+        "type 2: the additional section too",
+        "dns/sources.py",
+        "with_extra=where.dns_cache_type == 2)",
+        "with_extra=False)",
+    ),
+    (
+        "D12",
+        "type 0: a list serves one request",
+        "dns/sources.py",
+        "said.expires_at if where.dns_cache_type else now",
+        "said.expires_at",
     ),
     (
         "D13",
@@ -165,6 +255,34 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "",
     ),
     (
+        "D13",
+        "names match without last dot and case",
+        "dns/static.py",
+        "        question = Question.of(name, rtype)\n        if not",
+        "        question = Question(name, rtype)\n        if not",
+    ),
+    (
+        "D13",
+        "static addresses keep their order",
+        _LOCATE,
+        "None if static else self._draw",
+        "self._draw",
+    ),
+    (
+        "D13",
+        "blank records do not exist",
+        "config/build.py",
+        'if fields.get("name") and fields.get(essential)]',
+        'if fields.get("name")]',
+    ),
+    (
+        "D13",
+        "what has failed is no spare",
+        "redundancy/walk.py",
+        "            if not self.failed or (self.registrar, hop.target) not in self.failed:\n",
+        "            if True:\n",
+    ),
+    (
         "D14",
         "stale answers serve",
         "dns/cache.py",
@@ -177,6 +295,20 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "dns/cache.py",
         " or now > entry.expires_at + self._stale_s",
         "",
+    ),
+    (
+        "D14",
+        "0: not at all",
+        "dns/sources.py",
+        ("settings.last_cache_expired if settings.last_cache_expired_enable else 0"),
+        "settings.last_cache_expired",
+    ),
+    (
+        "D14",
+        "a failure does not undo what was known",
+        "dns/cache.py",
+        "            self._store(self._failures, entry, now)\n",
+        "            self._store(self._entries, entry, now)\n",
     ),
     (
         "D15",
@@ -213,7 +345,28 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "D16",
         "a person does not wait",
         "dns/locator.py",
-        "            self._timers.set((_Timer.PATIENCE, number), now + _SOMEONE_WAITS_S)",
-        "            pass",
+        "        if someone_waits:\n            self.timers",
+        "        if False:\n            self.timers",
+    ),
+    (
+        "D16",
+        "the settings' patience",
+        "dns/locator.py",
+        "Patience(float(settings.query_timeout), settings.retry_times)",
+        "Patience()",
+    ),
+    (
+        "D16",
+        "two more tries",
+        "dns/query.py",
+        "if self._tries > self._patience.retries:",
+        "if True:",
+    ),
+    (
+        "D16",
+        "questions are checked",
+        "dns/query.py",
+        "elif message.question != self._asked:",
+        "elif False:",
     ),
 )

@@ -1,4 +1,4 @@
-"""R and B: registration, and failback within a list."""
+"""R: registration with one server."""
 
 from __future__ import annotations
 
@@ -6,17 +6,29 @@ __all__ = ["ROWS"]
 
 _ENGINE = "redundancy/engine.py"
 _REGISTERING = "redundancy/registering.py"
-_HOMING = "redundancy/homing.py"
 _HOPLIST = "redundancy/hoplist.py"
 
 ROWS: tuple[tuple[str, str, str, str, str], ...] = (
-    # --- R: registration
     (
         "R1",
         "the primary first",
         _HOPLIST,
         "            if not self.away:\n                return list(self.hops)\n",
         "            if not self.away:\n                return list(reversed(self.hops))\n",
+    ),
+    (
+        "R1",
+        "the primary of a list that is spent comes first",
+        _REGISTERING,
+        "                self._homing.forget(registrar)\n",
+        "                pass\n",
+    ),
+    (
+        "R2",
+        "a server whose list has failed is unavailable",
+        _ENGINE,
+        ('        self._serving.down(registrar, walk.hop, str(walk.last_outcome or ""), now)\n'),
+        "        pass\n",
     ),
     (
         "R3",
@@ -33,11 +45,53 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "return granted_s - overlap",
     ),
     (
+        "R3",
+        "60 s by default",
+        "redundancy/registration.py",
+        "_DEFAULT_OVERLAP_S = 60",
+        "_DEFAULT_OVERLAP_S = 0",
+    ),
+    (
         "R4",
         "our own binding among others",
         "phone/registration.py",
         'if other.param("+sip.instance") == instance and other.param("reg-id") == reg_id:',
         "if True:",
+    ),
+    (
+        "R4",
+        "else by its URI",
+        "phone/registration.py",
+        "        if other.uri.matches(contact.uri):",
+        "        if False:",
+    ),
+    (
+        "R4",
+        "else it is the only one",
+        "phone/registration.py",
+        "contacts[0] if len(contacts) == 1 else None",
+        "None",
+    ),
+    (
+        "R4",
+        "one among others is not ours",
+        "phone/registration.py",
+        "contacts[0] if len(contacts) == 1 else None",
+        "contacts[0] if contacts else None",
+    ),
+    (
+        "R4",
+        "else the Expires header",
+        "phone/registration.py",
+        "granted = lenient(lambda: response.expires, None)",
+        "pass",
+    ),
+    (
+        "R4",
+        "what a late answer grants began with its REGISTER",
+        "phone/register.py",
+        "waited_s = math.ceil(now - leg.exchange.began)",
+        "waited_s = math.ceil(0.0)",
     ),
     (
         "R5",
@@ -64,6 +118,13 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "                pass",
     ),
     (
+        "R5",
+        "without outbound where the first hop lacks it",
+        "phone/register.py",
+        ("return self.line.book.series_of(self.attempt.registrar).forgo_outbound()"),
+        "return False",
+    ),
+    (
         "R6",
         "again after the interval",
         _REGISTERING,
@@ -78,6 +139,20 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "base",
     ),
     (
+        "R6",
+        "the growth has an end",
+        "redundancy/registration.py",
+        "min(longest, base * 2.0 ** min(failures, 32))",
+        "base * 2.0 ** min(failures, 32)",
+    ),
+    (
+        "R6",
+        "a random part of it",
+        "redundancy/registration.py",
+        "return wait * (0.5 + 0.5 * draw)",
+        "return wait",
+    ),
+    (
         "R7",
         "a random wait after start",
         "phone/line.py",
@@ -90,6 +165,20 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         _ENGINE,
         "        self._serving.begin_anew()\n        self._registering.begin_all(_START, now)\n",
         "        self._serving.begin_anew()\n",
+    ),
+    (
+        "R8",
+        "what is under way is called off",
+        _ENGINE,
+        "        self._registering.stop_all(now)\n",
+        "",
+    ),
+    (
+        "R8",
+        "the old bindings are void",
+        _ENGINE,
+        "            registration.clear(now)\n",
+        "",
     ),
     (
         "R9",
@@ -113,6 +202,34 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "",
     ),
     (
+        "R9",
+        "the same target first",
+        _REGISTERING,
+        "        walk.first = first\n",
+        "",
+    ),
+    (
+        "R9",
+        "a pong is missed only where pongs are known",
+        "phone/keepalive.py",
+        "if kept.flow.reliable and kept.answers and pong not in self._timers:",
+        "if kept.flow.reliable and pong not in self._timers:",
+    ),
+    (
+        "R9",
+        "UDP only where it is configured",
+        "phone/keepalive.py",
+        ("            if not flow.reliable and udp_interval_s <= 0:\n                return\n"),
+        "",
+    ),
+    (
+        "R9",
+        "by the server's Flow-Timer",
+        "phone/keepalive.py",
+        "if flow_timer_s > 0 and flow.reliable and not kept.answers:",
+        "if False:",
+    ),
+    (
         "R10",
         "the line by the parameter of our Contact",
         "phone/identity.py",
@@ -123,147 +240,35 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "R10",
         "Contact is the flow's",
         "phone/identity.py",
-        (
-            '            params = (("transport", transport.text.lower()), *params)\n'
-            '        uri = Uri("sip", self.user, _host(address), port, params)'
-        ),
-        '            pass\n        uri = Uri("sip", self.user, _host(address), port, params)',
+        "        if transport is not Transport.UDP:\n            params = ",
+        "        if False:\n            params = ",
+    ),
+    (
+        "R10",
+        "unique to the server",
+        "phone/identity.py",
+        'text = f"{self.instance} {self.settings.line} {server}"',
+        'text = f"{self.instance} {self.settings.line}"',
+    ),
+    (
+        "R10",
+        "the line by our parameter",
+        "phone/uas.py",
+        "        if found is not None:\n            return found\n        user",
+        "        user",
     ),
     (
         "R11",
         "Service-Route",
         "phone/register.py",
-        "            routes = lenient(lambda: response.service_routes, ())",
-        "            routes = ()",
-    ),
-    # --- B: failback
-    (
-        "B1",
-        "every request begins at the primary",
-        _HOPLIST,
-        "if stay or self.failback.start is not Start.TOP:",
-        "if True:",
+        "            routes = lenient(lambda: response.service_routes, ())\n",
+        "            pass\n",
     ),
     (
-        "B2",
-        "the TTL",
-        _HOPLIST,
-        'return None if ttl == float("inf") else self.away_since + ttl',
-        "return None",
-    ),
-    (
-        "B3",
-        "home with the refresh",
-        _HOMING,
-        "if walk.refresh and self._home_with_refresh(lst, now):",
-        "if False:",
-    ),
-    (
-        "B4",
-        "failback_timeout, at least 60 s",
-        "config/settings.py",
-        "max(timeout, 60) if timeout > 0 else 0",
-        "timeout",
-    ),
-    (
-        "B5",
-        "what fell due waits for the end of the call",
-        _HOMING,
-        "            if lst.home_due:\n                self.due(lst, now)",
-        "            pass",
-    ),
-    (
-        "B6",
-        "at most every 30 s",
-        _HOPLIST,
-        "HOME_SPACING_S = 30.0",
-        "HOME_SPACING_S = 0.0",
-    ),
-    (
-        "B6",
-        "the binding left is removed",
-        _REGISTERING,
-        "            self._remove_leftovers(registration, attempt.hop, walk, now)",
-        "            pass",
-    ),
-    (
-        "B6",
-        "one more REGISTER after a removal",
-        _REGISTERING,
-        "if (recheck or walk.overtaken) and not self.under_way(registrar):",
-        "if False:",
-    ),
-    (
-        "B6",
-        "the primary alone",
-        _HOMING,
-        "            return list(lst.hops[:1]) if asked else []",
-        "            return list(lst.hops) if asked else []",
-    ),
-    (
-        "B7",
-        "from the top of the list",
-        _HOPLIST,
-        "        return [start, *(hop for hop in self.hops if hop is not start)]",
-        "        return list(self.hops[start.index :])",
-    ),
-    (
-        "B8",
-        "a new primary counts as a failover",
-        _HOPLIST,
-        "            self.away_since = now\n            return Change.NEW_PRIMARY",
-        "            return Change.CHANGED",
-    ),
-    (
-        "B8",
-        "a current target that is gone is left at once",
-        _ENGINE,
-        "            self._registering.register(lst.registrar, Reason.RETRY, Rule.B8, now)",
-        "            pass",
-    ),
-    (
-        "B8",
-        "a static list displaces nothing",
-        _HOPLIST,
-        "            hops = _beside(before, old, hops)",
-        "            pass",
-    ),
-    (
-        "B9",
-        "registered there first",
-        _ENGINE,
-        "            return not registration.stands_at(hop.target, now)",
-        "            return False",
-    ),
-    (
-        "B9",
-        "the newest is the registration",
-        "redundancy/registration.py",
-        "        if shared:\n            self.bindings.clear()\n",
-        "",
-    ),
-    (
-        "B10",
-        "only to registered targets",
-        _ENGINE,
-        "    def may_signal(",
-        (
-            "    def may_signal(self, *a: object) -> bool:\n        return True\n\n"
-            "    def _may_signal("
-        ),
-    ),
-    (
-        "B10",
-        "not with mode 0",
-        _HOPLIST,
-        "            and self.failback.trigger is not FailbackTrigger.NONE\n",
-        "",
-    ),
-    (
-        "B11",
-        "subscriptions follow at once",
-        "phone/line.py",
-        "        self.subscriptions.moved(output.registrar, now)",
-        "        pass",
+        "R11",
+        "by its own binding only",
+        "phone/registration.py",
+        ("        held = self.bindings.get((server, target))\n        return held.routes"),
+        ("        held = next(iter(self.bindings.values()), None)\n        return held.routes"),
     ),
 )

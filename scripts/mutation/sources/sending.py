@@ -1,4 +1,4 @@
-"""S and A: sending one request, and what an answer means."""
+"""S: sending one request to one target."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ __all__ = ["ROWS"]
 _SCHEDULE = "schedule.py"
 _WALKER = "redundancy/walker.py"
 _ENGINE = "redundancy/engine.py"
-_REGISTERING = "redundancy/registering.py"
 _EXCHANGE = "phone/exchange.py"
 
 ROWS: tuple[tuple[str, str, str, str, str], ...] = (
-    # --- S: one request to one target
     (
         "S1",
         "no target is judged before 4 s",
@@ -25,6 +23,34 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         _SCHEDULE,
         'wait * 2 if method == "INVITE" else min(wait * 2, timers.t2)',
         'wait if method == "INVITE" else min(wait, timers.t2)',
+    ),
+    (
+        "S1",
+        "as often as configured",
+        _SCHEDULE,
+        "_intervals(method, timers)[:resends]",
+        "_intervals(method, timers)[:3]",
+    ),
+    (
+        "S1",
+        "one more interval after the last send",
+        _SCHEDULE,
+        "times[-1] + waits[len(times) - 1]",
+        "times[-1]",
+    ),
+    (
+        "S1",
+        "capped at T2",
+        _SCHEDULE,
+        'wait * 2 if method == "INVITE" else min(wait * 2, timers.t2)',
+        "wait * 2",
+    ),
+    (
+        "S1",
+        "no cap for INVITE",
+        _SCHEDULE,
+        'wait * 2 if method == "INVITE" else min(wait * 2, timers.t2)',
+        "min(wait * 2, timers.t2)",
     ),
     (
         "S2",
@@ -80,6 +106,30 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "spent = 0.0",
     ),
     (
+        "S4",
+        "no resends on connections",
+        "sip/transaction_runner.py",
+        ("        if not tx.reliable:  # S4: a reliable transport resends by itself\n"),
+        "        if True:\n",
+    ),
+    (
+        "S4",
+        "a connection that cannot be made ends the wait",
+        _EXCHANGE,
+        (
+            "        self._timers.cancel(Timer(TimerKind.CONNECT, exchange.id))\n"
+            "        self._fail(exchange, cause, text, now)\n"
+        ),
+        "        self._timers.cancel(Timer(TimerKind.CONNECT, exchange.id))\n",
+    ),
+    (
+        "S4",
+        "a connection that ends, ends the wait",
+        _EXCHANGE,
+        "                self._fail(leg.exchange, cause, text, now)\n",
+        "                pass\n",
+    ),
+    (
         "S5",
         "an ICMP error ends the wait",
         _EXCHANGE,
@@ -94,133 +144,24 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "alive = False",
     ),
     (
+        "S6",
+        "after a 18x never",
+        "phone/outcome.py",
+        "    if rang:\n",
+        "    if False:\n",
+    ),
+    (
+        "S6",
+        "a 100 stops S1",
+        "sip/transaction_tables.py",
+        "_row(S.PROCEEDING, A.STOP_RESENDS, A.EXPIRE_64T1, A.REPORT)",
+        "_row(None, A.REPORT)",
+    ),
+    (
         "S7",
         "the timers are those of the settings",
         "phone/phone.py",
         "tx.TransactionLayer(settings.timers, rng)",
         "tx.TransactionLayer(type(settings.timers)(), rng)",
-    ),
-    # --- A: what an answer means
-    (
-        "A1",
-        "the transaction of a REGISTER has its own CSeq",
-        "phone/registration.py",
-        "        self.cseq += 1\n",
-        "        self.cseq = 1\n",
-    ),
-    (
-        "A2",
-        "Retry-After is heeded",
-        "redundancy/marks.py",
-        "span = max(retry_after_s, skip_s)",
-        "span = skip_s",
-    ),
-    (
-        "A3",
-        "a challenge is answered",
-        _EXCHANGE,
-        "    401: Exchanges._challenged,\n    407: Exchanges._challenged,\n",
-        "",
-    ),
-    (
-        "A4",
-        "Min-Expires is heeded",
-        _EXCHANGE,
-        "        exchange.asked_again = True\n",
-        "        return False\n",
-    ),
-    (
-        "A5",
-        "500 with Retry-After is heeded",
-        "phone/outcome.py",
-        "frozenset({500, 503})  # A2, A5",
-        "frozenset({503})",
-    ),
-    (
-        "A6",
-        "redundancy_with_reg_fail",
-        _WALKER,
-        "refusal_moves=bool(self._state.settings.redundancy_with_reg_fail_enable)",
-        "refusal_moves=False",
-    ),
-    (
-        "A8",
-        "a late 2xx gets a BYE",
-        "phone/call_out.py",
-        "            SurplusBye(self.line, dialog).say(leg.flow, now)",
-        "            pass",
-    ),
-    (
-        "A9",
-        "never from TLS to less",
-        "phone/redirect.py",
-        (
-            "    if origin.transport is Transport.TLS and transport is not Transport.TLS:\n"
-            "        return None\n"
-        ),
-        "",
-    ),
-    (
-        "A9",
-        "five hops at most",
-        "phone/redirect.py",
-        "MAX_REDIRECTS = 5 ",
-        "MAX_REDIRECTS = 500 ",
-    ),
-    ("A9", "it is followed", _EXCHANGE, "    302: Exchanges._redirected,\n", ""),
-    (
-        "A10",
-        "alive: resends every T2",
-        "sip/transaction_tables.py",
-        "_row(S.PROCEEDING, A.RESEND_T2, A.EXPIRE_START_64T1, A.REPORT)",
-        "_row(S.PROCEEDING, A.STOP_RESENDS, A.EXPIRE_START_64T1, A.REPORT)",
-    ),
-    (
-        "A10",
-        "alive: up to 64*T1",
-        "sip/transaction_tables.py",
-        "_row(S.PROCEEDING, A.RESEND_T2, A.EXPIRE_START_64T1, A.REPORT)",
-        "_row(None, A.REPORT)",
-    ),
-    (
-        "A11",
-        "a late 2xx is recorded",
-        _REGISTERING,
-        "                self.record(attempt, expires_s, now)\n",
-        "                pass\n",
-    ),
-    (
-        "A11",
-        "it is removed where the line is elsewhere",
-        _REGISTERING,
-        (
-            "            self.remove(registrar, attempt.hop, Rule.A11, now)\n"
-            "        elif standing is None"
-        ),
-        "            pass\n        elif standing is None",
-    ),
-    (
-        "A12",
-        "a 482 has earlier legs waited for",
-        "phone/call_out.py",
-        "if outcome.code == _MERGED and self._reclaim(now):",
-        "if False:",
-    ),
-    (
-        "A13",
-        "no failover after the user's hanging up",
-        "phone/call_out.py",
-        "            self.line.unwant(self._request, now)\n",
-        "            pass\n",
-    ),
-    (
-        "A13",
-        "each leg is cancelled",
-        "phone/call_out.py",
-        (
-            "        for job in self._jobs:\n            if job.exchange is not None:\n"
-            "                self.services.exchanges.abandon(job.exchange, now)\n"
-        ),
-        "",
     ),
 )

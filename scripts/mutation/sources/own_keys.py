@@ -1,0 +1,156 @@
+"""X: our own keys."""
+
+from __future__ import annotations
+
+__all__ = ["ROWS"]
+
+_WALKER = "redundancy/walker.py"
+_REGISTERING = "redundancy/registering.py"
+_HOMING = "redundancy/homing.py"
+_HOPLIST = "redundancy/hoplist.py"
+
+ROWS: tuple[tuple[str, str, str, str, str], ...] = (
+    (
+        "X1",
+        "a dead target is passed over",
+        _WALKER,
+        "            skip_s=self._state.settings.skip_unavailable,",
+        "            skip_s=0,",
+    ),
+    (
+        "X1",
+        "one at a time may test it",
+        "redundancy/marks.py",
+        "return Judgement.SKIP if mark.testing else Judgement.TEST",
+        "return Judgement.TEST",
+    ),
+    (
+        "X1",
+        "unless nothing else is left",
+        _WALKER,
+        (
+            "if row.move is Move.GIVE_UP and walk.passed_over and walk.purpose in"
+            " _FULL_TIME_PURPOSES:"
+        ),
+        "if False:",
+    ),
+    (
+        "X2",
+        "spread",
+        "redundancy/state.py",
+        "return self.rng.uniform(0.0, spread) if spread > 0 else 0.0",
+        "return 0.0",
+    ),
+    (
+        "X2",
+        "no call is delayed",
+        _WALKER,
+        ("        if walk.purpose is Purpose.REGISTER:  # a failover that nobody waits for\n"),
+        "        if True:\n",
+    ),
+    (
+        "X2",
+        "tries home are spread",
+        _HOMING,
+        "self._state.timers.set(key, ready + self._state.spread_s())",
+        "self._state.timers.set(key, ready)",
+    ),
+    (
+        "X3",
+        "settle",
+        _HOPLIST,
+        "        return self.answers_since is not None and now - self.answers_since >= settle_s",
+        "        return True",
+    ),
+    (
+        "X3",
+        "every 10 s",
+        "redundancy/settling.py",
+        "SETTLE_SPACING_S = 10.0",
+        "SETTLE_SPACING_S = 2.0",
+    ),
+    (
+        "X3",
+        "mode 0 stays, too",
+        _HOMING,
+        "stay=not self._settling.settled(lst, now)",
+        "stay=False",
+    ),
+    (
+        "X3",
+        "the refresh waits, too",
+        _HOMING,
+        (
+            "        if not self._settling.settled(lst, now):\n"
+            "            self.due(lst, now)  # it waits for X3\n"
+            "            return False\n"
+        ),
+        "",
+    ),
+    (
+        "X3",
+        "the working server, too",
+        _REGISTERING,
+        "        if not self._may_go_home(WORKING, now):\n",
+        "        if False:\n",
+    ),
+    (
+        "X3",
+        "the first proxy, too",
+        _REGISTERING,
+        (
+            "if not self._settling.settled(self._state.hop_list(self._state.serving,"
+            " Group.PROXY1), now):"
+        ),
+        "if False:",
+    ),
+    (
+        "X3",
+        "a missed answer starts it anew",
+        "redundancy/settling.py",
+        "if step is Step.NEXT or outcome.code == 503:",
+        "if False:",
+    ),
+    (
+        "X4",
+        "in proportion to the weight",
+        "dns/order.py",
+        "rate = srv.weight or _ALMOST_NO_WEIGHT",
+        "rate = 1.0",
+    ),
+    (
+        "X5",
+        "an INVITE with Replaces",
+        "phone/way.py",
+        "        self._mover.begin(now)",
+        "        pass",
+    ),
+    (
+        "X5",
+        "call_survival 0",
+        "phone/way.py",
+        "if alive and call.line.settings.call_survival and self.state is WayState.QUIET:",
+        "if alive and self.state is WayState.QUIET:",
+    ),
+    (
+        "X5",
+        "the callee gives the caller time",
+        "phone/way.py",
+        "            call.arm(now + _CALLEE_WAITS_S)",
+        "            self._move(now)",
+    ),
+    (
+        "X5",
+        "a call adrift tries again when the line registers",
+        "phone/way.py",
+        "        self.adrift = True\n",
+        "        pass\n",
+    ),
+    (
+        "X5",
+        "an INVITE with Replaces does not ring",
+        "phone/uas.py",
+        '        if "Replaces" in request:\n',
+        "        if False:\n",
+    ),
+)
