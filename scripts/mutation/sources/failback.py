@@ -123,8 +123,8 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "B6",
         "an answer from before the line moved is no way home",
         _ENGINE,
-        "        if lst.current not in (None, target, walk.found) and not just_failed:\n",
-        "        if False:\n",
+        "lst.stay != walk.found and not just_failed:\n",
+        "False:\n",
     ),
     (
         "B7",
