@@ -50,6 +50,8 @@ FAILED_ONCE = {
     5644: "the end of a connection to a target that the line had left took the line home",
     2000567: "the answer to an INVITE of before a network change took the line home",
     2001028: "a call that had joined a REGISTER made its own where the line was no more",
+    2001917: "a BYE had found wanting where the line went by a late 200, and its answer led home",
+    2002122: "with shared registrations a line was shown where it had registered, not where it was",
     2000163: "a call had found wanting where the line went afterwards, and its answer led home",
 }
 

@@ -25,7 +25,7 @@ from evertone.phone.watching import interests_of
 from evertone.redundancy import interface as io
 from evertone.redundancy.engine import Engine
 from evertone.redundancy.marks import TargetMarks
-from evertone.redundancy.snapshot import RegistrationSnapshot
+from evertone.redundancy.snapshot import EngineSnapshot, RegistrationSnapshot
 from evertone.sip.auth import Credentials
 
 __all__ = ["LOCATE", "Follower", "Line", "Wanted"]
@@ -224,18 +224,28 @@ class Line:
         seen = self.engine.snapshot()
         by_server = {r.registrar: r for r in seen.registrations}
         serving = by_server[seen.serving]
-        held = serving.hop
         return LineSnapshot(
             line=self.number,
             label=self.settings.label or self.settings.user_name,
             state=_STATES[serving.state],
             server=seen.serving,
-            target=held.target if held is not None else None,
+            target=self._stands_at(serving.hop, seen),
             since=serving.since,
             next_refresh=_next(serving),
             why=serving.why,
             bindings=self.book.snapshot(),
         )
+
+    def _stands_at(self, held: Hop | None, seen: EngineSnapshot) -> Target | None:
+        """The target of the registration; where targets share it, the one that serves (B4)."""
+        if held is None:
+            return None
+        for lst in seen.lists:
+            if (lst.registrar, lst.group) == (seen.serving, held.group):
+                path = self.settings.path(lst.group, lst.registrar)
+                if lst.current is not None and not path.register_on_enable:
+                    return lst.current
+        return held.target
 
     @property
     def working_server(self) -> int:

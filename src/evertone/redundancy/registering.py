@@ -331,6 +331,7 @@ class Registering:
         elif standing is None:
             if expires_s > 0:
                 self.record(attempt, expires_s, now)
+                self._walker.served(registrar, attempt.hop.target)
                 self.stop(registrar, now)
         elif (
             standing.hop.target != attempt.hop.target

@@ -165,7 +165,7 @@ class Walker:
         judged = self._judge(walk, attempt, outcome)
         self._mark(attempt.hop.target, outcome, judged, now)
         if judged.step is _DONE and len(self.walks) > 1:
-            self._served(attempt.registrar, attempt.hop.target)
+            self.served(attempt.registrar, attempt.hop.target)
         joiners = self._joiners.pop(attempt_id, ())
         if walk.stage is _REGISTERING:
             self._registering_over(walk, attempt, outcome, judged, expires_s, now)
@@ -177,6 +177,12 @@ class Walker:
             self._end(walk, outcome, judged.step, now)
         for joiner in joiners:
             self._joined_over(joiner, outcome, judged.step, now)
+
+    def served(self, registrar: int, target: Target) -> None:
+        """What a walk found wanting before serves again: that is no failure of where the line
+        is by now (B5, B6)."""
+        for walk in self.walks.values():
+            walk.failed.pop((registrar, target), None)
 
     def cancel(self, request: int, now: float) -> None:
         """Nobody wants the request any more (A13). A REGISTER made for it runs to its end."""
@@ -368,12 +374,6 @@ class Walker:
         else:
             self._found_wanting(walk, walk.hop, outcome)
             self._advance(walk, now)
-
-    def _served(self, registrar: int, target: Target) -> None:
-        """What a walk found wanting before serves again: that is no failure of where the line
-        is by now (B5, B6)."""
-        for walk in self.walks.values():
-            walk.failed.pop((registrar, target), None)
 
     def _found_wanting(self, walk: Walk, hop: Hop, outcome: Outcome) -> None:
         walk.failed[walk.registrar, hop.target] = outcome
