@@ -52,6 +52,7 @@ FAILED_ONCE = {
     2001028: "a call that had joined a REGISTER made its own where the line was no more",
     2001917: "a BYE had found wanting where the line went by a late 200, and its answer led home",
     2002122: "with shared registrations a line was shown where it had registered, not where it was",
+    2002754: "a line did not go home for another TTL because another line was testing the primary",
     2000163: "a call had found wanting where the line went afterwards, and its answer led home",
 }
 

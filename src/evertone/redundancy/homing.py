@@ -102,6 +102,11 @@ class Homing:
             outcome=outcome,
         )
 
+    def again(self, lst: HopList, now: float) -> None:
+        """The primary was passed over, as another line tests it (X1) or it asked for peace (A2):
+        the try home is made as soon as B6 allows another one."""
+        self._state.timers.set(_timer(lst), now + HOME_SPACING_S)
+
     def postpone(self, lst: HopList, now: float) -> None:
         """The time until the next try home runs anew."""
         lst.away_since = now if lst.away else None

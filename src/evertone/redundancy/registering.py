@@ -465,8 +465,11 @@ class Registering:
         lst = self._state.hop_list(walk.registrar, walk.group)
         if step is Step.RESULT and walk.hop is not None:
             self._homing.failed(lst, walk.hop, outcome, now)
-        elif walk.last_attempt is None and not lst.home_due:  # passed over, or DNS led nowhere
-            self._homing.postpone(lst, now)
+        elif walk.last_attempt is None and not lst.home_due:
+            if walk.passed_over:  # nobody has asked the primary: that is no failure
+                self._homing.again(lst, now)
+            else:  # DNS led nowhere
+                self._homing.postpone(lst, now)
 
     def _probe_ended(self, walk: Walk, outcome: Outcome, now: float) -> None:
         """F4, P2: the next try counts from this one's end."""
