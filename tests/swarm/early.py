@@ -43,6 +43,7 @@ class _Account:
     """One hop list: away ``since`` then, at ``current``; not ``kept`` while nobody can tell."""
 
     path: PathSettings
+    began: dict[tuple[int, int], float]  # when a request was first sent, wherever
     kept: bool = False
     since: float = 0.0
     ttl_s: float = 0.0
@@ -63,7 +64,8 @@ class _Account:
         elif isinstance(event, Resolved) and event.rule is Rule.B8:
             self.kept = False
         elif isinstance(event, RequestSent) and event.attempt.method == "REGISTER":
-            self.registers[event.hop.target] = event.at
+            began = self.began.setdefault((event.line, event.attempt.request), event.at)
+            self.registers[event.hop.target] = began
         elif isinstance(event, Registered | Refreshed):
             self.granted = (event.at, event.hop.target)
         elif isinstance(event, FailedBack) and event.rule in _AT_HOME:
@@ -77,7 +79,7 @@ class _Account:
         if self.granted != (event.at, home):
             yield "home without a REGISTER (B6)"
         if self.registers.get(home, 0.0) < self.since:
-            return  # the answer to one that was under way when the line moved
+            return  # the answer to one that was on its way when the line moved
         timeout = self.path.failback_timeout
         if self.path.failback_mode == _DURATION and (not timeout or away_s < timeout):
             yield f"home after {away_s:.1f} s, failback_timeout is {timeout} (B4)"
@@ -85,12 +87,28 @@ class _Account:
             yield f"home after {away_s:.1f} s, the TTL is {self.ttl_s:.0f} (B2)"
 
 
+def _tell_all(
+    event: Event, line: LineSettings | None, accounts: dict[tuple[int, int, Group], _Account]
+) -> None:
+    """What one line finds unavailable, or what asks for peace, is passed over by all (X1, A2)."""
+    failed = isinstance(event, TargetFailed)
+    peace = isinstance(event, TargetFailed) and event.outcome.retry_after_s > 0
+    # a removal that came to nothing says no more than that the binding is none of ours
+    skips = line is not None and line.skip_unavailable > 0 and (failed or bool(event.reason))
+    if event.hop is not None and (peace or skips):
+        for account in accounts.values():
+            account.kept &= account.current != event.hop.target
+
+
 def home_too_early(record: Record, phone: str, lines: tuple[LineSettings, ...]) -> Iterator[str]:
     """What ``phone`` did before its failback mode lets it, or in a call."""
     settings = {line.line: line for line in lines}
     accounts: dict[tuple[int, int, Group], _Account] = {}
+    began: dict[tuple[int, int], float] = {}
     calls: set[str] = set()
     for event in record.events_of(phone):
+        if isinstance(event, TargetFailed | Unregistered):
+            _tell_all(event, settings.get(event.line), accounts)
         if isinstance(event, CallChanged):
             (calls.discard if event.state == "ended" else calls.add)(event.call)
         elif isinstance(event, NetworkChanged | ServerDown | FellBack | Unregistered):
@@ -101,7 +119,7 @@ def home_too_early(record: Record, phone: str, lines: tuple[LineSettings, ...]) 
             path = settings[event.line].path(event.hop.group, event.server)
             if is_address(path.address) or not path.failback_mode:
                 continue
-            account = accounts.setdefault(key, _Account(path))
+            account = accounts.setdefault(key, _Account(path, began))
             where = f"line {event.line}, {event.hop.group.value}, {event.at:.2f} s"
             yield from (f"{where}: {text}" for text in account.take(event))
             tries = isinstance(event, RequestSent) and event.attempt.reason is Reason.FAILBACK
