@@ -40,9 +40,10 @@ MOST_OUTAGE_S = 86_400.0
 _SETTLED_S = 10.0  # a phone has registered by then
 _INCOMING = 6  # calls to the phone in an outage, beside those after each change
 _JUST_MISSED_S = 0.01
-_MOST_REFRESHES = 150  # in one wait for a try home; where there are more they are made fewer
-_ALONE_S = 8100.0  # where two registrations are tried each in its own time, nearly every order
-# of their tries has come by then
+# in one wait for a try home; where there are more, registrations are lengthened
+_MOST_REFRESHES = 150
+# where two servers are tried each in its own time, nearly every order has come by then
+_ALONE_S = 8100.0
 
 
 @dataclass(frozen=True, slots=True)
