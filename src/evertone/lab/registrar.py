@@ -42,6 +42,8 @@ class Registrar:
         self._min_expires_s = min_expires_s
         self._max_expires_s = max_expires_s
         self._owners = dict(owners or {})
+        self.grants_at_least_s = 0
+        """A registration is granted for so long even if less is asked for."""
 
     def register(self, request: Request, flow: int, now: float) -> Response:
         """The answer to a REGISTER that came over ``flow``; bindings change as it says."""
@@ -96,7 +98,7 @@ class Registrar:
             asked = request.expires
         if asked is None:
             asked = DEFAULT_EXPIRES_S
-        return min(asked, self._max_expires_s)
+        return min(max(asked, self.grants_at_least_s if asked else 0), self._max_expires_s)
 
     def _binding(
         self,

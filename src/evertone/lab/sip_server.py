@@ -159,6 +159,10 @@ class SipServer:
         self._status = status
         self._retry_after_s = retry_after_s
 
+    def grant_at_least(self, seconds: int) -> None:
+        """From now on registrations are granted for so long, even if less is asked for."""
+        self._registrar.grants_at_least_s = seconds
+
     def restart(self, now: float) -> None:
         """Start anew: transactions, flows and the bindings made here are forgotten."""
         self._out.clear()

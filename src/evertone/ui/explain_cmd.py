@@ -33,6 +33,7 @@ from evertone.observe.explanation.text import (
     rules_named,
     story,
     waits_words,
+    what_was_cut,
 )
 from evertone.observe.text import printable
 from evertone.rules import Rule
@@ -208,7 +209,8 @@ def _show(console: Console, explanation: Explanation) -> None:
     console.print(_indented(_rules(rules_named(explanation))))
     console.print(_heading("How this was found"))
     remarks = [Text(printable(remark), style="dim") for remark in _remarks(explanation)]
-    console.print(_indented(Text(how_measured(explanation)), *remarks))
+    cuts = [Text(said) for said in what_was_cut(explanation)]
+    console.print(_indented(Text(how_measured(explanation)), *cuts, *remarks))
 
 
 def _remarks(explanation: Explanation) -> list[str]:
@@ -235,7 +237,9 @@ def _outcome_json(outcome: Outcome) -> dict[str, object]:
         "case": outcome.case.key,
         "title": case_title(outcome),
         "struck": list(outcome.struck),
-        "rehearsed_outage_s": outcome.outage_s,
+        "rehearsed_outage_s": _number(outcome.outage_s),
+        "registrations_lengthened": outcome.lengthened,
+        "cut": outcome.cut,
         "calls": {
             "made": waits.of,
             "late_s": [_number(wait) for wait in waits.late],
@@ -307,6 +311,7 @@ def _json(explanation: Explanation) -> dict[str, object]:
             for line in explanation.lines
         ],
         "findings": [to_dict(finding) for finding in explanation.findings],
+        "cuts": list(what_was_cut(explanation)),
         "rules": {rule.id: rule.meaning for rule in rules_named(explanation)},
     }
 

@@ -9,13 +9,14 @@ import pytest
 from evertone.config import load, load_texts
 from evertone.config.settings import PhoneSettings
 from evertone.errors import ConfigError, FaultError, UsageError
-from evertone.events import Registered
+from evertone.events import Event, FailedBack, Refreshed, Registered
 from evertone.lab.rehearsal.calls import CallPlan, parse_calls
 from evertone.lab.rehearsal.play import rehearse
 from evertone.lab.rehearsal.report import CallEnd, Rehearsal
 from evertone.lab.rehearsal.site import Site, survey
 from evertone.lab.rehearsal.spans import total_s
 from evertone.lab.rehearsal.strikes import VERBS
+from evertone.lab.rehearsal.watch import LONG_S, Watch
 from evertone.lab.rehearsal.zones import read_zone
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -501,3 +502,57 @@ def test_lines_behind_the_same_proxy_share_its_name_though_one_has_two_servers()
             text += f"account.{line}.{setting}\n"
     site = survey(load_texts([("phone.cfg", text.encode())]).settings)
     assert [host.name for host in site.hosts if host.role == "proxy"] == ["proxy1"]
+
+
+# --- whoever looks on -------------------------------------------------------------------------
+
+
+class _UntilHome(Watch):
+    def __init__(self) -> None:
+        self.home = False
+        self.rang: list[bool] = []
+
+    def event(self, event: Event) -> None:
+        self.home |= isinstance(event, FailedBack)
+
+    def enough(self, now: float, *, rings: bool) -> bool:
+        self.rang.append(rings)
+        return self.home
+
+
+class _Dull(Watch):
+    def enough(self, now: float, *, rings: bool) -> bool:
+        return False
+
+    def dull(self, now: float, *, rings: bool) -> bool:
+        return now > 60
+
+
+def test_a_rehearsal_ends_when_its_watch_has_seen_enough_and_is_the_same_until_then() -> None:
+    settings, faults = example("failover"), ["server1.primary silence 10m..1h10m"]
+    whole = rehearse(settings, faults=faults, for_s=4 * HOUR, incoming_every_s=600)
+    watch = _UntilHome()
+    part = rehearse(settings, faults=faults, for_s=4 * HOUR, incoming_every_s=600, watch=watch)
+    assert part.for_s < whole.for_s == 4 * HOUR
+    assert part.events == whole.events[: len(part.events)]
+    assert any(isinstance(event, FailedBack) for event in part.events)
+    assert all(watch.rang), "the servers share the registration"
+
+
+def test_a_watch_hears_that_nobody_gets_through() -> None:
+    watch = _UntilHome()
+    settings = configured(SERVER, "sip_server.1.expires = 120")
+    faults = ["server1 silence 90s..10m"]
+    rehearse(settings, faults=faults, for_s=HOUR / 3, incoming_every_s=60, watch=watch)
+    assert watch.rang[0]
+    assert watch.rang[-1]
+    assert not all(watch.rang)
+
+
+def test_registrations_are_long_while_a_watch_finds_it_dull() -> None:
+    settings = configured(SERVER, "sip_server.1.expires = 60")
+    ran = rehearse(settings, for_s=2 * HOUR, watch=_Dull())
+    granted = [event.expires_s for event in ran.events if isinstance(event, Refreshed)]
+    assert granted[0] == 60
+    assert set(granted[3:]) == {LONG_S}
+    assert len(granted) < 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -364,4 +365,4 @@ def test_a_phone_that_stays_tells_when_it_is_registered_again() -> None:
     ],
 )
 def test_the_way_home_in_words(home: Home, said: str) -> None:
-    assert _way_home(home, 3600.0) == said
+    assert _way_home(replace(home, watched_s=3600.0)) == said

@@ -51,6 +51,7 @@ from evertone.lab.rehearsal.spans import (
     time_text,
 )
 from evertone.lab.rehearsal.strikes import MAX_STRIKES, Harm, Strike, parse_strike
+from evertone.lab.rehearsal.watch import LONG_S, Watch
 from evertone.lab.rehearsal.zones import Zone
 from evertone.lab.sip_server import SipServer
 from evertone.lab.world import World
@@ -72,6 +73,7 @@ MAX_PACKETS = 20_000
 _MAX_EXPIRES_S = 2**31 - 1  # the lab's registrars grant what is asked for
 _NONCE_LIFETIME_S = 7 * 86_400.0  # a challenge is asked for once, not with every refresh
 _SOON_S = 0.2  # what has just changed has settled by then
+_LOOK_S = 10.0  # what has happened has had its consequences by then, a call to the phone too
 _CALLED_AT_ONCE = frozenset({"ringing", "established"})
 
 
@@ -84,6 +86,7 @@ class _Tally(Record):
         self.most = most
         self.cut = False
         self.bound: Callable[[Event], None] | None = None  # told of bindings that change
+        self.watched: Callable[[Event], None] | None = None
         self._own = frozenset(addresses)
 
     def packet(self, packet: Packet) -> None:
@@ -107,6 +110,8 @@ class _Tally(Record):
         super().event(node, event)
         if self.bound is not None and isinstance(event, Registered | Refreshed | Unregistered):
             self.bound(event)
+        if self.watched is not None:
+            self.watched(event)
 
 
 @dataclass(slots=True)
@@ -132,11 +137,17 @@ class _Play:
         self.world = World(seed, record=self.tally)
         self.calls: dict[str, _Dialled] = {}
         self.stores: dict[int, Ledger] = {}
+        self.servers: list[SipServer] = []
         self.refused: list[_Dialled] = []
         self.caller = Caller(CALLER_ADDRESS, self.world.rng_for(CALLER))
         self.rung_at: dict[int, tuple[int, float]] = {}  # calls of the caller: line and time
         self.last_call: dict[int, int] = {}  # by line
         self.bound_at: dict[tuple[int, int], Target | None] = {}  # by line and server
+        self.ways: dict[int, tuple[Way, ...]] = {}  # of the caller, by line
+        self.watch: Watch | None = None
+        self.looks = False  # a look of the watch is due
+        self.dull = False
+        self.over = False
         for host in site.hosts:
             self._attach(host)
         world = self.world
@@ -160,9 +171,11 @@ class _Play:
             server = NameServer({".": self.site.zone.text})
             self.world.attach_name_server(host.name, server, host.address)
             return
+        sip_server = self._server(host)
+        self.servers.append(sip_server)
         self.world.attach(
             host.name,
-            self._server(host),
+            sip_server,
             host.addresses,
             listen=tuple(host.listen),
             certificate=tuple(host.certificate),
@@ -277,6 +290,15 @@ class _Play:
         """Call the line by each of its registrars, the first one first."""
         if len(self.rung_at) >= MAX_CALLS:
             return
+        ways = self.ways.get(line)
+        if ways is None:
+            ways = self.ways[line] = self._ways_to(line)
+        call = self.world.do(CALLER, lambda now: self.caller.call(ways, now))
+        self.rung_at[call] = (line, self.world.now)
+        self.last_call[line] = call
+        self._look_later()
+
+    def _ways_to(self, line: int) -> tuple[Way, ...]:
         settings = next(x for x in self.site.settings.enabled_lines() if x.line == line)
         identity = Identity(settings, INSTANCE)
         ways: dict[str, Way] = {}
@@ -284,13 +306,44 @@ class _Play:
             if route.line == line:
                 uri = identity.aor(route.registrar).uri
                 ways |= {host.name: Way(host.name, host.inner, uri) for host in route.registrars}
-        call = self.world.do(CALLER, lambda now: self.caller.call(tuple(ways.values()), now))
-        self.rung_at[call] = (line, self.world.now)
-        self.last_call[line] = call
+        return tuple(ways.values())
 
     def _incoming(self) -> Iterable[IncomingReport]:
         for call, (line, at) in self.rung_at.items():
             yield IncomingReport(line, at, self.caller.rung.get(call, ""))
+
+    # --- whoever looks on -------------------------------------------------------------------
+
+    def watch_with(self, watch: Watch | None) -> None:
+        """Let ``watch`` look on."""
+        self.watch = watch
+        self.tally.watched = None if watch is None else self._watched
+
+    def run(self, for_s: float) -> float:
+        """Run for ``for_s`` seconds, or until the watch has seen enough; when it was over."""
+        self.world.run_till(lambda: self.over, for_s - self.world.now)
+        return self.world.now
+
+    def _watched(self, event: Event) -> None:
+        assert self.watch is not None
+        self.watch.event(event)
+        self._look_later()
+
+    def _look_later(self) -> None:
+        if self.watch is not None and not self.looks:
+            self.looks = True
+            self.world.at(self.world.now + _LOOK_S, self._look)
+
+    def _look(self) -> None:
+        assert self.watch is not None
+        self.looks = False
+        rings = all(call in self.caller.rung for call in self.last_call.values())
+        now = self.world.now
+        self.over = self.watch.enough(now, rings=rings)
+        if not self.dull and self.watch.dull(now, rings=rings):
+            self.dull = True
+            for server in self.servers:
+                server.grant_at_least(LONG_S)
 
     # --- the report -------------------------------------------------------------------------
 
@@ -488,6 +541,7 @@ def rehearse(
     seed: int = 1,
     incoming_every_s: float | None = None,
     keep_packets: bool = False,
+    watch: Watch | None = None,
 ) -> Rehearsal:
     """Run ``settings`` for ``for_s`` simulated seconds in a lab made for them.
 
@@ -495,7 +549,8 @@ def rehearse(
     to be used again, in place of a zone. ``faults``: phrases ``TARGET VERB FROM..TO``, or
     strikes made of them. ``incoming_every_s``: somebody calls each line that often, and whenever
     something has changed, by whichever server lets it ring; fills ``incoming``.
-    ``keep_packets`` fills ``wire``, for ladders. Raises ConfigError where no line is in use,
+    ``keep_packets`` fills ``wire``, for ladders. ``watch`` may end it before its time: what
+    happens until then is the same with and without one. Raises ConfigError where no line is in use,
     FaultError and UsageError that say what would be right.
     """
     if not 0 < for_s <= MAX_FOR_S:
@@ -511,8 +566,8 @@ def rehearse(
     play.strike(strikes)
     if incoming_every_s is not None:
         play.expect_calls(incoming_every_s, strikes, for_s)
+    play.watch_with(watch)
     play.world.do(PHONE, play.phone.start)
     if calls is not None:
         play.schedule(calls, for_s)
-    play.world.run_until(for_s)
-    return play.report(for_s, strikes, calls)
+    return play.report(play.run(for_s), strikes, calls)

@@ -27,6 +27,9 @@ A_SECOND_SERVER = "a second server of yours"
 _WORTH_SHARE = 0.8  # of the figure before
 _WORTH_S = 1.0
 
+_HOMING = frozenset({Rule.B4, Rule.F4, Rule.P2})
+"""Rules of timers that bring the line home: where another one brought it, these do not matter."""
+
 
 class Metric(enum.Enum):
     """A figure that a change may better; smaller is better."""
@@ -38,13 +41,14 @@ class Metric(enum.Enum):
     DEAF = "after it calls to the phone are lost for"
 
 
-_MEASURES: dict[Metric, Callable[[Stage, Case], float]] = {
-    Metric.WAIT: lambda stage, case: waits_of(stage, case).worst_s,
-    Metric.HAMPERED: lambda stage, case: float(waits_of(stage, case).hampered),
-    Metric.MISSED: lambda stage, case: missed_of(stage, case).lost_s,
-    Metric.HOME: lambda stage, case: home_of(stage, case).after_s,
-    Metric.DEAF: lambda stage, case: home_of(stage, case).deaf_s,
+_MEASURES: dict[Metric, Callable[[Stage, Case, float], float]] = {
+    Metric.WAIT: lambda stage, case, _: waits_of(stage, case).worst_s,
+    Metric.HAMPERED: lambda stage, case, _: float(waits_of(stage, case).hampered),
+    Metric.MISSED: lambda stage, case, _: missed_of(stage, case).lost_s,
+    Metric.HOME: lambda stage, case, most: home_of(stage, case, most).after_s,
+    Metric.DEAF: lambda stage, case, _: home_of(stage, case).deaf_s,
 }
+"""The third is the most that would still be better: what is above need not be exact."""
 _KNOWN: dict[Metric, Callable[[Outcome], float]] = {
     Metric.WAIT: lambda outcome: outcome.waits.worst_s,
     Metric.HAMPERED: lambda outcome: float(outcome.waits.hampered),
@@ -67,7 +71,7 @@ class Figure:
 @dataclass(frozen=True, slots=True)
 class Change:
     """One advice: which lines to write (key, value before, value after), in which case that
-    helps, by how much, and what it costs."""
+    helps, by how much, and what it costs. ``span_s``: the outage that both were watched in."""
 
     advice: str
     rule: Rule
@@ -76,6 +80,7 @@ class Change:
     before: Figure
     after: Figure
     cost: str
+    span_s: float
 
 
 Lines = Mapping[str, int | str]
@@ -340,16 +345,20 @@ def advise(
     stage: Stage, outcomes: Mapping[str, Outcome], loaded: Loaded, retry: Retry
 ) -> Iterator[Change]:
     """The advices that help, with their figures. ``outcomes`` are those before, by case."""
+    stages: dict[tuple[tuple[str, str], ...], Stage] = {}  # two rows may try the same
     for row in ADVICES:
         lines = {key: str(value) for key, value in row.lines(stage.scene).items()}
-        cases = [case for case in cases_of(stage.scene) if case.key in row.cases]
-        if not lines or not any(_KNOWN[row.metric](outcomes[c.key]) for c in cases):
+        cases = [case for case in cases_of(stage.scene) if _may_help(row, case, outcomes)]
+        if not lines or not cases:
             continue
-        there = Stage(retry(lines), stage)
+        tried = tuple(lines.items())
+        if tried not in stages:
+            stages[tried] = Stage(retry(lines), stage)
         for case in cases:
             before = _KNOWN[row.metric](outcomes[case.key])
-            after = _MEASURES[row.metric](there, case) if before else 0.0
-            if after <= before * _WORTH_SHARE and before - after >= _WORTH_S and after != before:
+            most = min(before * _WORTH_SHARE, before - _WORTH_S)
+            after = _MEASURES[row.metric](stages[tried], case, most)
+            if after <= most and after != before:
                 of = outcomes[case.key].waits.of if row.metric is Metric.HAMPERED else 0
                 yield Change(
                     advice=row.id,
@@ -359,8 +368,27 @@ def advise(
                     before=Figure(row.metric, before, of),
                     after=Figure(row.metric, after, of),
                     cost=row.cost,
+                    span_s=_span_s(outcomes[case.key], stages[tried], row.metric),
                 )
                 break
+
+
+def _span_s(before: Outcome, there: Stage, metric: Metric) -> float:
+    """For how long the outage is known with and without the change."""
+    if metric is not Metric.MISSED:
+        return before.outage_s
+    return min(before.outage_s, there.rehearsed_s(before.case))
+
+
+def _may_help(row: Advice, case: Case, outcomes: Mapping[str, Outcome]) -> bool:
+    """False where nothing is to be gained, or where the way home was not ``row``'s timer."""
+    if case.key not in row.cases:
+        return False
+    outcome = outcomes[case.key]
+    if row.metric is Metric.HOME and row.rule in _HOMING:
+        came = not outcome.home.rules or row.rule in outcome.home.rules
+        return came and _KNOWN[row.metric](outcome) >= _WORTH_S
+    return _KNOWN[row.metric](outcome) >= _WORTH_S
 
 
 def _change(key: str, value: str, given: Mapping[str, Entry]) -> tuple[str, str, str]:

@@ -7,25 +7,26 @@ calls, to see how long they wait. The fault begins just after the registration: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import inf
 
 from evertone.config.settings import LineSettings, PhoneSettings
-from evertone.events import (
-    Event,
-    FailedOver,
-    FellBack,
-    ProbeFailed,
-    ResolveFailed,
-    TargetFailed,
-    Unregistered,
-)
+from evertone.events import FailedOver, FellBack, Unregistered
 from evertone.lab.rehearsal.calls import CallPlan
 from evertone.lab.rehearsal.play import rehearse
 from evertone.lab.rehearsal.report import Rehearsal
 from evertone.lab.rehearsal.site import Host, Route, Site, hop_lists, survey
 from evertone.lab.rehearsal.zones import Zone, literal
+from evertone.observe.explanation.watches import (
+    ALIKE_S,
+    UNHEARD_S,
+    UntilHome,
+    UntilWorst,
+    is_try,
+)
+from evertone.redundancy.registration import refresh_delay_s
 from evertone.rules import Rule
 
 __all__ = ["CASES", "Case", "Scene", "Stage", "cases_of"]
@@ -39,7 +40,10 @@ MOST_OUTAGE_S = 86_400.0
 _SETTLED_S = 10.0  # a phone has registered by then
 _INCOMING = 6  # calls to the phone in an outage, beside those after each change
 _JUST_MISSED_S = 0.01
-_ALIKE_S = 0.1  # pauses that differ by less are of one length
+# in one wait for a try home; where there are more, registrations are lengthened
+_MOST_REFRESHES = 150
+# where two servers are tried each in its own time, nearly every order has come by then
+_ALONE_S = 8100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ class Scene:
     def homing_s(self) -> float:
         """The longest time between two tries home that the settings ask for."""
         line = self.line
-        waits = [float(max(line.reg_fail_retry_interval, line.reg_failed_retry_max_time))]
+        waits = [self.retry_s]
         for route, _ in self._paths():
             path = line.path(route.group, route.registrar)
             by_mode = {1: self.ttl_s, 2: self.expires_s, 3: float(path.failback_timeout)}
@@ -110,6 +114,46 @@ class Scene:
         if len(line.proxies()) == 2:
             waits.append(line.outbound_proxy_fallback_interval)
         return max(waits) + line.settle + line.spread
+
+    @property
+    def refresh_s(self) -> float:
+        """The shortest time between two refreshes (R3)."""
+        line = self.line
+        return min(refresh_delay_s(line, line.server(y).expires) for y in line.registrars())
+
+    @property
+    def retry_s(self) -> float:
+        """The longest wait after a registration that failed everywhere (R6)."""
+        line = self.line
+        if line.reg_failed_retry_min_time <= 0:
+            return float(line.reg_fail_retry_interval)
+        return float(max(line.reg_failed_retry_min_time, line.reg_failed_retry_max_time))
+
+    def waits_s(self, struck: Collection[Host]) -> tuple[float, float]:
+        """The longest wait between two tries to come home to those ``struck``, as far as the
+        settings tell: of tries that come with a refresh (0: there are none), of all others."""
+        line = self.line
+        by_refresh, others = 0.0, [0.0]
+        for route, address in self._paths():
+            hit = [host in struck for host in route.path]
+            if any(hit) and not all(hit):  # the line moves within the list, and home by its mode
+                path = line.path(route.group, route.registrar)
+                by_mode = {1: self.ttl_s, 3: float(path.failback_timeout)}
+                wait_s = by_mode.get(path.failback_mode) if literal(address) is None else None
+                if wait_s is not None:
+                    others.append(wait_s)
+                else:
+                    expires = line.server(route.registrar).expires
+                    by_refresh = max(by_refresh, refresh_delay_s(line, expires))
+            elif all(hit) and route.group.is_proxy and len(line.proxies()) == 2:
+                others.append(line.outbound_proxy_fallback_interval)
+        if line.successive and len(line.registrars()) == 2 and not by_refresh:
+            others.append(line.fallback_timeout)
+        longest = max(others)
+        if not by_refresh and not longest:
+            longest = self.retry_s  # F1
+        more_s = line.settle + line.spread
+        return by_refresh and by_refresh + more_s, longest and longest + more_s
 
     @property
     def stale_s(self) -> float:
@@ -192,19 +236,25 @@ def cases_of(scene: Scene) -> list[Case]:
 
 
 class Stage:
-    """Plays the cases of one scene, each play once; no longer than ``before``, the stage that it
-    is to be compared with."""
+    """Plays the cases of one scene, each play once; no longer than was of use on ``before``, the
+    stage that it is to be compared with."""
 
     def __init__(self, scene: Scene, before: Stage | None = None) -> None:
         self.scene = scene
         self._before = before
         self.begin_s = _SETTLED_S + scene.settings.reg_surge_prevention
         self._idle: dict[str, Rehearsal] = {}
+        self._bare_at: dict[str, float | None] = {}
+        self.cut: set[str] = set()
+        """Cases in which more happens than is rehearsed."""
+        self.lengthened: set[str] = set()
+        """Cases in which registrations are longer than the settings ask for."""
 
     # --- how long to play -------------------------------------------------------------------
 
     def outage_s(self, case: Case) -> float:
-        """Long enough for a registration to run out, and for two tries home after that."""
+        """Long enough for a registration to run out, and for two tries home after that: so long
+        it is rehearsed unless the worst is known before."""
         scene = self.scene
         needed = scene.expires_s + 2 * scene.homing_s + _MARGIN_S
         if case.of_dns:
@@ -212,12 +262,33 @@ class Stage:
         most_s = MOST_OUTAGE_S if self._before is None else self._before.outage_s(case)
         return min(max(needed, _LEAST_OUTAGE_S), most_s)
 
+    def rehearsed_s(self, case: Case) -> float:
+        """How long the outage has lasted when the worst was known."""
+        return self.idle(case).for_s - self.begin_s
+
+    def of_use_s(self, case: Case) -> float:
+        """How long there was something to compare: a phone that is registered nowhere stays
+        so, unless it is soon registered elsewhere."""
+        rehearsed_s = self.rehearsed_s(case)
+        bare_at = self._bare_at.get(case.key)
+        if bare_at is None:
+            return rehearsed_s
+        return min(rehearsed_s, bare_at - self.begin_s + UNHEARD_S)
+
+    def is_short(self, case: Case) -> bool:
+        """True if registrations are so short, and the wait to go home so long, that they are
+        lengthened while the phone waits: not if it goes home with a refresh."""
+        by_refresh_s, others_s = self.scene.waits_s(case.struck(self.scene))
+        return not by_refresh_s and others_s > _MOST_REFRESHES * self.scene.refresh_s
+
     # --- the plays --------------------------------------------------------------------------
 
     def idle(self, case: Case) -> Rehearsal:
-        """The fault strikes a phone that nobody uses, and does not end."""
+        """The fault strikes a phone that nobody uses, and does not end; watched until the
+        worst is known."""
         if case.key not in self._idle:
             outage_s = self.outage_s(case)
+            watch = self._until_worst(case)
             self._idle[case.key] = rehearse(
                 self.scene.settings,
                 site=self.scene.site,
@@ -225,22 +296,29 @@ class Stage:
                 for_s=self.begin_s + outage_s,
                 seed=self.scene.seed,
                 incoming_every_s=outage_s / _INCOMING,
+                watch=watch,
             )
+            self._note(case, watch)
+            self._bare_at[case.key] = watch.bare_at
         return self._idle[case.key]
 
-    def mended(self, case: Case) -> tuple[Rehearsal, float]:
+    def mended(self, case: Case, most_s: float = inf) -> tuple[Rehearsal, float]:
         """As :meth:`idle`, packet by packet, but the fault ends at the worst moment, which is
-        given too: calls come when they came there."""
+        given too: calls come when they came there. Watched until the phone is home, for
+        ``most_s`` at most."""
         end_s = self._worst_end_s(case)
         after_s = self.outage_s(case)  # the same tries, and one more registration
+        watch = UntilHome(self.begin_s, end_s, short=self.is_short(case))
         rehearsal = rehearse(
             self.scene.settings,
             site=self.scene.site,
             faults=self._faults(case, self.begin_s, end_s),
-            for_s=end_s + after_s,
+            for_s=end_s + min(after_s, most_s),
             seed=self.scene.seed,
             incoming_every_s=after_s / _INCOMING,
+            watch=watch,
         )
+        self._note(case, watch)
         return rehearsal, end_s
 
     def calls(self, case: Case) -> Rehearsal:
@@ -252,7 +330,7 @@ class Stage:
             site=self.scene.site,
             faults=self._faults(case, begin_s, None),
             calls=CallPlan(every_s, PATIENCE_S),
-            for_s=(_CALLS + 1) * every_s,
+            for_s=_CALLS * every_s + PATIENCE_S + 1,
             seed=self.scene.seed,
         )
 
@@ -262,18 +340,43 @@ class Stage:
             f"{host.name} {case.verb} {begin_s:.3f}s..{end}" for host in case.struck(self.scene)
         ]
 
+    def _until_worst(self, case: Case) -> UntilWorst:
+        scene = self.scene
+        struck = case.struck(scene)
+        line = scene.line
+        at_once = len(line.registrars()) == 2 and not line.successive
+        before = self._before
+        by_refresh_s, others_s = scene.waits_s(struck)
+        return UntilWorst(
+            self.begin_s,
+            _addresses(struck),
+            of_dns=case.of_dns,
+            short=self.is_short(case),
+            longest_s=max(by_refresh_s, others_s),
+            in_turn=at_once and by_refresh_s >= others_s,
+            retry_s=None if at_once else scene.retry_s,
+            alone_s=2 * scene.retry_s + _ALONE_S,
+            most_s=inf if before is None else self.begin_s + before.of_use_s(case),
+        )
+
+    def _note(self, case: Case, watch: UntilHome | UntilWorst) -> None:
+        if watch.cut:
+            self.cut.add(case.key)
+        if watch.lengthened:
+            self.lengthened.add(case.key)
+
     def _worst_end_s(self, case: Case) -> float:
         """Just after the move, or the failed try after it, that the longest pause follows; of a
         phone that stays where it is, just after such a try to register."""
         events = [event for event in self.idle(case).events if event.at >= self.begin_s]
-        struck = {a for host in case.struck(self.scene) for a in host.addresses}
+        struck = _addresses(case.struck(self.scene))
         moved = [event.at for event in events if isinstance(event, FailedOver | FellBack)]
-        tries = {event.at for event in events if _is_try(event, struck, of_dns=case.of_dns)}
+        tries = {event.at for event in events if is_try(event, struck, of_dns=case.of_dns)}
         turns = sorted({*moved[:1], *(at for at in tries if not moved or at > moved[0])})
         if not turns:
             return round(self.begin_s + self.outage_s(case) / 2, 3)
         pauses = {earlier: later - earlier for earlier, later in pairwise(turns)}
-        longest_s = max(pauses.values(), default=0.0) - _ALIKE_S
+        longest_s = max(pauses.values(), default=0.0) - ALIKE_S
         longest = [at for at, pause_s in pauses.items() if pause_s >= longest_s] or turns[:1]
         ran_out = (e.at for e in events if isinstance(e, Unregistered) and e.rule is Rule.R3)
         bare_s = next(ran_out, 0.0)  # from there on nobody can call the phone either
@@ -281,11 +384,5 @@ class Stage:
         return round(worst, 3) + _JUST_MISSED_S
 
 
-def _is_try(event: Event, struck: set[str], *, of_dns: bool) -> bool:
-    """True where a try to register at one of those struck came to nothing."""
-    if isinstance(event, ResolveFailed):
-        return of_dns
-    registers = isinstance(event, ProbeFailed) or (
-        isinstance(event, TargetFailed) and event.method == "REGISTER"
-    )
-    return registers and event.hop is not None and event.hop.target.address in struck
+def _addresses(hosts: Collection[Host]) -> frozenset[str]:
+    return frozenset(address for host in hosts for address in host.addresses)

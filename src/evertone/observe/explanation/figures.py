@@ -65,23 +65,28 @@ class Missed:
 @dataclass(frozen=True, slots=True)
 class Home:
     """The way back: ``moved`` says whether the phone had left, ``after_s`` how long after the
-    end of the fault it was home at worst (inf: not while it was watched), ``deaf_s`` how long
-    after the end of the fault nobody could call it yet."""
+    end of the fault it was home at worst (inf: not while it was watched, for ``watched_s``),
+    ``deaf_s`` how long after the end of the fault nobody could call it yet."""
 
     moved: bool
     after_s: float
     deaf_s: float
     rules: tuple[Rule, ...]
     deaf_rules: tuple[Rule, ...] = ()
+    watched_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """All figures of one case."""
+    """All figures of one case. ``outage_s``: how long it was watched in the outage, until all
+    was seen; ``lengthened``: registrations were longer there than the settings ask for while
+    the phone waited to go home; ``cut``: more happens than was rehearsed."""
 
     case: Case
     struck: tuple[str, ...]
     outage_s: float
+    lengthened: bool
+    cut: bool
     waits: Waits
     missed: Missed
     home: Home
@@ -89,13 +94,16 @@ class Outcome:
     @classmethod
     def of(cls, stage: Stage, case: Case) -> Outcome:
         """Play it and see."""
+        home = home_of(stage, case)
         return cls(
             case=case,
             struck=tuple(host.name for host in case.struck(stage.scene)),
-            outage_s=stage.outage_s(case),
+            outage_s=stage.rehearsed_s(case),
+            lengthened=case.key in stage.lengthened,
+            cut=case.key in stage.cut,
             waits=waits_of(stage, case),
             missed=missed_of(stage, case),
-            home=home_of(stage, case),
+            home=home,
         )
 
 
@@ -195,24 +203,26 @@ def _why_reached(scene: Scene, calls: Sequence[IncomingReport]) -> tuple[Rule, .
 # --- home again -------------------------------------------------------------------------------
 
 
-def home_of(stage: Stage, case: Case) -> Home:
-    """When the phone is back where it belongs, at worst."""
-    rehearsal, end_s = stage.mended(case)
+def home_of(stage: Stage, case: Case, most_s: float = float("inf")) -> Home:
+    """When the phone is back where it belongs, at worst; inf if it takes more than ``most_s``."""
+    rehearsal, end_s = stage.mended(case, most_s)
     events = [event for event in rehearsal.events if event.at >= stage.begin_s]
     before = [event for event in events if event.at <= end_s]
-    left = [e for e in before if isinstance(e, FailedOver | FellBack)]
-    deaf_s, reached_at = back_of(rehearsal, end_s)
-    deaf_rules = _registered_at(rehearsal, reached_at) if deaf_s else ()
     after = [event for event in events if event.at > end_s]
-    if left:
-        came = [e for e in after if isinstance(e, FailedBack)]
-        after_s = came[-1].at - end_s if came else float("inf")
-        return Home(True, after_s, deaf_s, _rules(came[-1:]), deaf_rules)
-    if not any(isinstance(e, TargetFailed | ServerDown) for e in before):
-        return Home(False, 0.0, deaf_s, (), deaf_rules)
-    again = [e for e in after if isinstance(e, Registered | Refreshed)]
-    after_s = again[0].at - end_s if again else float("inf")
-    return Home(False, after_s, deaf_s, _rules(again[:1]), deaf_rules)
+    left = any(isinstance(e, FailedOver | FellBack) for e in before)
+    in_need = left or any(isinstance(e, TargetFailed | ServerDown) for e in before)
+    came = [e for e in after if isinstance(e, FailedBack)][-1:]
+    again = [e for e in after if isinstance(e, Registered | Refreshed)][:1]
+    last = came if left else again if in_need else []
+    deaf_s, reached_at = back_of(rehearsal, end_s)
+    return Home(
+        moved=left,
+        after_s=last[0].at - end_s if last else float("inf") if in_need else 0.0,
+        deaf_s=deaf_s,
+        rules=_rules(last),
+        deaf_rules=_registered_at(rehearsal, reached_at) if deaf_s else (),
+        watched_s=rehearsal.for_s - end_s,
+    )
 
 
 def back_of(rehearsal: Rehearsal, end_s: float) -> tuple[float, float]:

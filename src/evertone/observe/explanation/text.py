@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 
 from evertone.config.settings import LineSettings
 from evertone.lab.rehearsal.spans import length_text, time_text
+from evertone.lab.rehearsal.watch import LONG_S
 from evertone.observe.explanation.advice import Change, Figure, Metric
 from evertone.observe.explanation.explain import Explanation, LineExplanation, Stop
 from evertone.observe.explanation.faults import PATIENCE_S
 from evertone.observe.explanation.figures import Home, Missed, Outcome, Waits
+from evertone.observe.explanation.watches import MOST_EVENTS
 from evertone.observe.text import printable
 from evertone.rules import Rule
 
@@ -25,6 +27,7 @@ __all__ = [
     "rules_named",
     "story",
     "waits_words",
+    "what_was_cut",
 ]
 
 Words = tuple[str, tuple[Rule, ...]]
@@ -80,7 +83,7 @@ def home_words(outcome: Outcome) -> Words:
     """When the phone is where it belongs after the fault."""
     home = outcome.home
     if home.moved and math.isinf(home.after_s):
-        text = f"not within {length_text(outcome.outage_s)}"
+        text = f"not within {length_text(home.watched_s)}"
     elif home.moved:
         text = length_text(home.after_s)
         if Rule.B1 in home.rules:
@@ -134,7 +137,7 @@ def _stop_name(stop: Stop) -> str:
 def _told(outcome: Outcome) -> str:
     what = outcome.case.what.format(_names(outcome.struck))
     return f"When {what}: {_you_call(outcome.waits)} {_they_call(outcome.missed)} " + _way_home(
-        outcome.home, outcome.outage_s
+        outcome.home
     )
 
 
@@ -166,13 +169,14 @@ def _they_call(missed: Missed) -> str:
     )
 
 
-def _way_home(home: Home, watched_s: float) -> str:
+def _way_home(home: Home) -> str:
+    watched = length_text(home.watched_s)
     if home.moved and math.isinf(home.after_s):
-        return f"It has not gone home {length_text(watched_s)} after all is well again."
+        return f"It has not gone home {watched} after all is well again."
     if home.moved:
         return f"It goes home by itself, {length_text(home.after_s)} after the end at worst."
     if math.isinf(home.deaf_s):
-        return f"Nobody can call you {length_text(watched_s)} after all is well again."
+        return f"Nobody can call you {watched} after all is well again."
     if home.deaf_s >= _A_MOMENT_S:
         return f"{length_text(home.deaf_s)} after the end at worst you can be called again."
     if _A_MOMENT_S <= home.after_s < math.inf:
@@ -254,7 +258,8 @@ def advice_words(change: Change, outcomes: Iterable[Outcome]) -> str:
     outcome = next(o for o in outcomes if o.case.key == change.case.key)
     show = _VALUES[change.before.metric]
     # what is lost to the end is lost for as long as the rehearsal happened to last
-    span = f" for {length_text(outcome.outage_s)}" if math.isinf(change.before.value) else ""
+    watched = length_text(change.span_s // 60 * 60)
+    span = f" for {watched}" if math.isinf(change.before.value) else ""
     return (
         f"{case_title(outcome)}{span}: {change.before.metric.value} "
         f"{show(change.before)} -> {show(change.after)}"
@@ -273,6 +278,24 @@ def how_measured(explanation: Explanation) -> str:
         "the worst moments. Who calls waits "
         f"{time_text(PATIENCE_S)} at most; calls to the phone go by any server that lets it ring."
     )
+
+
+def what_was_cut(explanation: Explanation) -> Iterator[str]:
+    """Where a rehearsal was not quite what the settings ask for, or ended too early."""
+    outcomes = [outcome for line in explanation.lines for outcome in line.outcomes]
+    lengthened = dict.fromkeys(case_title(o) for o in outcomes if o.lengthened)
+    if lengthened:
+        yield (
+            f"Short registrations and a long way home ({_names(lengthened)}): when the phone had "
+            f"moved and could be called, servers granted {time_text(LONG_S)} at least, for else it "
+            "would have done nothing but refresh. When it goes home does not depend on that."
+        )
+    cut = dict.fromkeys(case_title(o) for o in outcomes if o.cut)
+    if cut:
+        yield (
+            f"Not seen to the end ({_names(cut)}): the phone does more there than is rehearsed, "
+            f"{MOST_EVENTS} steps. What would have come later is not in these figures."
+        )
 
 
 def rules_named(explanation: Explanation) -> list[Rule]:
