@@ -106,11 +106,3 @@ class Peers:
         peer = self._by_flow.pop(flow, None)
         if peer is not None and self._by_place.get(peer.place) is peer:
             del self._by_place[peer.place]
-
-    def forget_all(self) -> list[int]:
-        """A restart: the numbers of the flows that were open."""
-        flows = list(self._by_flow)
-        self._by_flow.clear()
-        self._by_place.clear()
-        self._opening.clear()
-        return flows

@@ -345,16 +345,6 @@ class Proxy:
                     self._layer.cancel(branch.tid, now)
                 self._finish(context, branch, None, now)
 
-    def in_progress(self) -> int:
-        """How many requests wait for their answer."""
-        return len(self._contexts)
-
-    def forget_all(self) -> None:
-        """A restart."""
-        self._contexts.clear()
-        self._by_tid.clear()
-        self.timers.clear()
-
 
 def _rank(response: Response) -> tuple[int, int]:
     """§16.7 step 6: a 6xx first, then the lowest class."""
