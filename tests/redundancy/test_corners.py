@@ -263,3 +263,22 @@ def test_a_static_list_that_stands_is_told_once() -> None:
         bench.run(second + 1)
     assert {s[2] for s in bench.sent("INVITE")} == {1}
     assert len(bench.saw(events.Resolved)) == 2  # the first, and the static one
+
+
+@pytest.mark.rule("S3", "B9")
+def test_a_call_that_joined_a_register_waits_for_its_own_time_only() -> None:
+    """The REGISTER gets 64*T1 at its last target; the call, which may still go elsewhere, not."""
+    server = ServerSettings(address="pbx.example", register_on_enable=1, retry_counts=3)
+    other = ServerSettings(address="other.example")
+    lists = {Group.SERVER1: hops(Group.SERVER1, 1), Group.SERVER2: hops(Group.SERVER2, 2)}
+    bench = Bench(line(server, other), lists).start()
+    bench.run(10)
+    bench.set(t1=SILENT)
+    bench.give(io.NetworkChanged())  # the binding is gone: the REGISTER is on its way again
+    bench.run(12)
+    call = bench.request()  # joins that REGISTER (B9)
+    bench.run(100)
+    assert bench.extended, "the line's own REGISTER has nowhere else to go"
+    at, outcome, attempt = bench.completed[call]
+    assert outcome.ok and attempt is not None and attempt.registrar == 2
+    assert 17.5 <= at < 18, "S1's 7.5 s from the REGISTER that it joined"

@@ -140,18 +140,27 @@ class Walker:
         walk = self._attempts.get(attempt_id)
         if walk is None or walk.attempt is None:
             return
-        if self._is_last_chance(walk, now):
-            walk.extended = True
-            self._state.out.append(Extend(attempt_id))
-            return
-        self._state.out.append(Abandon(attempt_id))
         attempt = walk.attempt
         sends = len(send_times(attempt.method, attempt.resends, self._state.sip_timers))
         if attempt.hop.target.transport.reliable:
             sends = 1
         text = f"after {sends} send{'s' if sends != 1 else ''}"
         outcome = Outcome(OutcomeKind.UNAVAILABLE, cause=Cause.SILENCE, text=text)
+        if self._is_last_chance(walk, now):
+            walk.extended = True
+            self._state.out.append(Extend(attempt_id))
+            self._leave_extended(attempt_id, outcome, now)
+            return
+        self._state.out.append(Abandon(attempt_id))
         self.finished(attempt_id, outcome, 0, now)
+
+    def _leave_extended(self, attempt_id: int, outcome: Outcome, now: float) -> None:
+        """A REGISTER waits for 64*T1 as its last; a call that had joined it and may go elsewhere
+        waits no longer than S1's time (S3)."""
+        for joiner in list(self._joiners.get(attempt_id, ())):
+            if joiner.purpose is _REQUEST and not self._is_last_chance(joiner, now):
+                self._joiners[attempt_id].remove(joiner)
+                self._joined_over(joiner, outcome, _NEXT, now)
 
     def finished(self, attempt_id: int, outcome: Outcome, expires_s: int, now: float) -> None:
         """An attempt ended: judge it and go on."""
