@@ -68,11 +68,19 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ),
     (
         "S3",
+        "a call that joined the last one goes on",
+        _WALKER,
+        "            self._leave_extended(attempt_id, outcome, now)\n",
+        "",
+    ),
+    (
+        "S3",
         "the last target gets the whole time",
         _WALKER,
         (
             "            walk.extended = True\n"
             "            self._state.out.append(Extend(attempt_id))\n"
+            "            self._leave_extended(attempt_id, outcome, now)\n"
             "            return\n"
         ),
         "            pass\n",
