@@ -227,8 +227,11 @@ class Play:
         wait_s = home_bound_s(line, granted_s, ttl_s, plan.settings.timers)
         if any(fault.retry_after_s for fault in plan.faults):
             wait_s += RETRY_AFTER_S
-        if any(action.verb == "rezone" for action in plan.actions):
-            wait_s += granted_s  # B8: a new primary is heard of with the next request
+        rezoned = any(action.verb == "rezone" for action in plan.actions)
+        if rezoned or plan.settings.dns.static_a:
+            # B8: a new primary, or that static records had another one, is heard of with the next
+            # request
+            wait_s += granted_s
         return wait_s
 
     def go_home(self) -> None:
