@@ -41,6 +41,8 @@ KEEP_S = 300.0
 
 NEVER = math.inf
 
+_LET_GO = Request("", "")
+
 _ALL_RESENDS = 64  # more than any schedule holds: send_times() ends at 64*T1 by itself
 
 Index: TypeAlias = dict[Hashable, "Transaction"]
@@ -393,7 +395,13 @@ class Runner:
         self._retire(tx)
 
     def _retire(self, tx: Transaction) -> None:
-        """Its owner knows it no more; only repetitions still find it, by its key."""
+        """Its owner knows it no more; only repetitions still find it, by its key.
+
+        But for an INVITE, they need no more than ``data``: the messages are let go at once, for
+        to free them later, when they are out of the processor's caches, takes far longer.
+        """
+        if tx.request.method != "INVITE":
+            tx.request, tx.response = _LET_GO, None
         self.by_tid.pop(tx.tid, None)
         if tx.late:
             self.let_go.pop(tx.tid, None)
