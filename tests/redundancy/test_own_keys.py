@@ -6,7 +6,9 @@ import pytest
 
 from evertone.config.settings import ProxySettings, ServerSettings
 from evertone.model import Group
-from tests.redundancy.bench import BUSY, OK, REFUSED, SILENT, Bench, hops, line
+from evertone.redundancy import interface as io
+from evertone.redundancy.marks import Judgement
+from tests.redundancy.bench import BUSY, OK, REFUSED, SILENT, Bench, hops, line, target
 
 S1, S2 = Group.SERVER1, Group.SERVER2
 
@@ -222,3 +224,17 @@ def test_settle_asks_for_the_working_server_behind_the_same_proxy() -> None:
     bench.by_registrar = {}
     bench.run(150)
     assert bench.engine.snapshot().serving == 1
+
+
+@pytest.mark.rule("X1", "A11")
+def test_a_late_answer_proves_a_target_alive() -> None:
+    server = ServerSettings(address="pbx.example", failback_mode=3)
+    lists = {Group.SERVER1: hops(Group.SERVER1, 1, 2)}
+    bench = Bench(line(server, skip_unavailable=600), lists)
+    bench.set(t1=SILENT)
+    bench.start().run(20)
+    first = bench.sends[0][1]
+    assert first.hop.target == target(1)
+    assert bench.marks.judge(target(1), bench.now) is Judgement.SKIP
+    bench.give(io.Late(first, 0))
+    assert bench.marks.judge(target(1), bench.now) is Judgement.USE

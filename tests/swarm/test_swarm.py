@@ -54,6 +54,7 @@ FAILED_ONCE = {
     2002122: "with shared registrations a line was shown where it had registered, not where it was",
     2002754: "a line did not go home for another TTL because another line was testing the primary",
     3002302: "a call waited 64*T1 for a REGISTER that it had joined, though it might go elsewhere",
+    5005838: "a target that had answered late was passed over while another line tested it (X1)",
     5001222: "the check forgot that static records, which had served, rank otherwise than DNS",
     3000160: "the check forgot that what one line finds unavailable is passed over by all (X1)",
     3000189: "the check took a REGISTER of before the move for one of after it",

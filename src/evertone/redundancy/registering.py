@@ -315,6 +315,7 @@ class Registering:
         from its waking, so what may have run out may stand as well, and is removed if surplus.
         """
         state, registrar = self._state, attempt.registrar
+        state.marks.answered(attempt.hop.target)  # late, but alive (X1)
         if not attempt.expires_s:
             return
         if state.stopping:
