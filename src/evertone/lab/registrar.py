@@ -114,7 +114,7 @@ class Registrar:
             aor=aor,
             contact=contact.uri,
             text=_without_expires(contact),
-            instance=unquote(given.get("+sip.instance") or ""),
+            instance=_instance(given.get("+sip.instance") or ""),
             reg_id=given.get("reg-id") or "",
             call_id=request.call_id,
             cseq=request.cseq.number,
@@ -138,6 +138,9 @@ class Registrar:
 
     def _answer(self, request: Request, status: int, reason: str = "") -> Response:
         return response_to(request, status, reason, to_tag=new_tag(self._rng))
+
+
+_instance = lru_cache(maxsize=1024)(unquote)  # the lines of a phone share one
 
 
 @lru_cache(maxsize=8192)

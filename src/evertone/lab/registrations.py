@@ -77,8 +77,9 @@ class RegistrationStore:
             if len(self._users) >= MAX_USERS:
                 return False
             bindings = self._users[binding.aor] = {}
-        if binding.key in bindings:
-            self.remove(binding.aor, binding.key)
+        before = bindings.pop(binding.key, None)
+        if before is not None:
+            self._left(before, kept_place=before.contact == binding.contact)
         elif len(self.live(binding.aor, now)) >= MAX_BINDINGS_PER_USER:
             return False
         bindings[binding.key] = binding
@@ -93,9 +94,15 @@ class RegistrationStore:
         """Forget one binding; harmless if there is none."""
         binding = self._users.get(aor, {}).pop(key, None)
         if binding is not None:
-            place = _place(binding.contact)
-            if self._places.get(place) is binding:
-                del self._places[place]
+            self._left(binding)
+
+    def _left(self, binding: Binding, *, kept_place: bool = False) -> None:
+        """A binding is gone, or replaced by one at the same place."""
+        if kept_place:
+            return
+        place = _place(binding.contact)
+        if self._places.get(place) is binding:
+            del self._places[place]
 
     def by_contact(self, uri: Uri, now: float) -> Binding | None:
         """The latest binding whose contact has this URI's user, host and port."""

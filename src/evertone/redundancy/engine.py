@@ -12,7 +12,6 @@ This module dispatches inputs and timers and says what a walk's end means for th
 from __future__ import annotations
 
 import random
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -173,11 +172,11 @@ class Engine:
         if event.at is not None:
             walk.by(self._homing.dialog_paths(walk.registrar, walk.paths, event.at))
             hops = self._homing.dialog_order(walk.registrar, walk.group, event.at)
-            walk.queue = deque(
+            walk.queue = [
                 hop
                 for hop in hops
                 if self.may_signal(walk.method, walk.registrar, walk.group, hop.target, now)
-            )
+            ]
             # B10 ends a call that hangs on a target of no registration; X5 moves it first
             stays = bool(walk.queue) and walk.queue[0] is hops[0]
             if not walk.queue or not (stays or self._state.settings.call_survival):

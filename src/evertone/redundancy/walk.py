@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from collections import deque
 from dataclasses import dataclass, field
 
 from evertone.model import Attempt, Group, Hop, Outcome, Reason, Target
@@ -63,7 +62,7 @@ class Walk:
     path_index: int = field(default=0, init=False)
     registrar: int = field(init=False)
     group: Group = field(init=False)
-    queue: deque[Hop] = field(default_factory=deque, init=False)
+    queue: list[Hop] = field(default_factory=list, init=False)
     spare: tuple[Hop, ...] = field(default=(), init=False)  # D13: when all of the list have failed
     passed_over: list[tuple[int, int, Hop]] = field(default_factory=list, init=False)
     failed: dict[tuple[int, Target], Outcome] = field(default_factory=dict, init=False)
@@ -144,7 +143,7 @@ class Walk:
             if not self.queue:
                 self.queue.extend(self.spare)
                 self.spare = ()
-            hop = self.queue.popleft()
+            hop = self.queue.pop(0)
             if not self.failed or (self.registrar, hop.target) not in self.failed:
                 return hop
         return None

@@ -6,7 +6,6 @@ mean for the line is the :class:`Host`'s business.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import replace
 from typing import Protocol
 
@@ -122,7 +121,7 @@ class Walker:
             self._host.list_changed(lst, change, now)
         for walk in waiting:
             if self.walks.get(walk.request) is walk and walk.stage is _LOCATING:
-                walk.queue = deque(self._host.hops_for(walk, lst, now))
+                walk.queue = self._host.hops_for(walk, lst, now)
                 walk.spare = answer.spare if walk.purpose in _FULL_TIME_PURPOSES else ()
                 self._advance(walk, now)
 

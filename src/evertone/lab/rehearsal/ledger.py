@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from evertone.lab.registrations import Binding, Key, RegistrationStore
+from evertone.lab.registrations import Binding, RegistrationStore
 
 __all__ = ["Kept", "Ledger"]
 
@@ -31,12 +31,10 @@ class Ledger(RegistrationStore):
         self._param = param
         self._past: list[Kept] = []
 
-    def remove(self, aor: str, key: Key) -> None:
-        """Forget one binding, but not that it stood."""
-        binding = self.find(aor, key)
-        if binding is not None:
-            self._past.append(self._kept(binding, self._clock()))
-        super().remove(aor, key)
+    def _left(self, binding: Binding, *, kept_place: bool = False) -> None:
+        """It is gone, but not forgotten that it stood."""
+        self._past.append(self._kept(binding, self._clock()))
+        super()._left(binding, kept_place=kept_place)
 
     def kept(self, until_s: float) -> list[Kept]:
         """All that stood until ``until_s``, what still stands included."""
