@@ -248,6 +248,60 @@ def test_the_answer_to_a_request_sent_before_the_failover_is_no_way_home(
     assert not bench.saw(events.FailedBack)
 
 
+@pytest.mark.rule("B5", "B6")
+def test_a_target_passed_over_at_first_is_no_way_home_after_the_line_has_moved() -> None:
+    # found by the swarm (seed 88001301): counted by the stays in the other server's list
+    bench = Bench(
+        line(*(ServerSettings(name, failback_mode=1) for name in ("one.example", "two.example"))),
+        {S1: hops(S1, 1, 2), Group.SERVER2: hops(Group.SERVER2, 3, 4)},
+    ).start()
+    bench.run(90)
+    bench.set(t3=REFUSED)
+    bench.request("SUBSCRIBE", registrar=2)  # in server 2's list the line has moved already
+    bench.run(100)
+    for number in (1, 2):
+        bench.marks.failed(target(number), bench.now, retry_after_s=60, skip_s=0)
+    bench.set(t3=REFUSED, t4=REFUSED)
+    bench.rtt_s = 5.0
+    call = bench.request("INVITE")
+    bench.run(111)
+    assert bench.sent("INVITE") == [
+        (100.0, "INVITE", 4),
+        (105.0, "INVITE", 3),
+        (110.0, "INVITE", 1),
+    ]
+    bench.rtt_s = 0.01
+    bench.set(t1=REFUSED)
+    bench.request("SUBSCRIBE")
+    bench.run(112)
+    assert bench.engine.snapshot().lists[0].current == target(2)
+    bench.run(116)
+    assert bench.completed[call][1].ok
+    assert bench.engine.snapshot().lists[0].current == target(2)
+
+
+@pytest.mark.rule("B5", "B6", "C2")
+@pytest.mark.parametrize("status", [OK, FORBIDDEN])
+def test_what_a_bye_found_wanting_is_no_failure_once_it_has_answered(status: Outcome) -> None:
+    # found by the swarm (seed 88001914): a refusal proves a target alive as well as a 200
+    bench = bench_of(1, 2, failback_mode=3).start()
+    bench.run(100)
+    bench.set(t2=SILENT)
+    bye = bench.request("BYE", at=target(2), registrar=1, someone_waits=False)
+    bench.run(107)
+    bench.rtt_s = 5.0
+    bench.run(108)
+    bench.rtt_s = 0.01
+    bench.set(t1=REFUSED, t2=status)
+    bench.request("SUBSCRIBE")
+    bench.run(109)
+    assert bench.engine.snapshot().lists[0].current == target(2)
+    bench.run(113)
+    assert bench.completed[bye][1].ok
+    assert bench.engine.snapshot().lists[0].current == target(2)
+    assert not bench.saw(events.FailedBack)
+
+
 @pytest.mark.rule("B6")
 def test_tries_home_are_30_s_apart() -> None:
     bench = away(bench_of(failback_mode=1, ttl_s=5))

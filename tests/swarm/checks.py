@@ -28,7 +28,7 @@ from evertone.sip.message import Request
 from tests.swarm.early import home_too_early
 from tests.swarm.plan import DNS, PHONE, TROUBLE_S, USERS, Plan, make_plan
 from tests.swarm.play import CALLEE_ADDRESS, PHONE_ADDRESS, REALM, Play
-from tests.swarm.reading import Bound, aor_of, messages_of, registered_spans
+from tests.swarm.reading import Bound, messages_of, registered_spans
 
 __all__ = [
     "callers",
@@ -201,7 +201,8 @@ def _dns_answers(
     resolved: dict[tuple[int, Group], float],
 ) -> bool:
     """DNS answers, or what it said before still serves (D14, D16)."""
-    if not _struck(plan, DNS, at - _NEGATIVE_S, until):
+    since = at - _NEGATIVE_S
+    if not _struck(plan, DNS, since, until) and not _struck(plan, PHONE, since, until):
         return True
     names = [g for y in line.registrars() for g in line.paths(y)]
     names = [g for g in names if plan.places[g].shape != "literal"]
@@ -288,7 +289,7 @@ def unregistered_requests(plan: Plan, record: Record) -> Iterator[str]:
             continue  # sent again, or a challenge answered: it was decided before
         seen.add(request)
         decided = said.at - (timers.timeout_s if message.via.transport != "UDP" else 0.0)
-        if path.register_on_enable and not bound.stands(aor_of(message), said.peer, decided):
+        if path.register_on_enable and not bound.stands(said, decided):
             yield f"INVITE to {said.peer} at {said.at:.3f} s without a registration there (B9)"
 
 

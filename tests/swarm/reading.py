@@ -9,7 +9,7 @@ from evertone.errors import SipParseError
 from evertone.lab.record import Packet, Record
 from evertone.sip.message import Request, Response, parse
 
-__all__ = ["Bound", "Said", "aor_of", "messages_of", "registered_spans"]
+__all__ = ["Bound", "Said", "messages_of", "registered_spans"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,30 +41,28 @@ def _is_sip(packet: Packet) -> bool:
 
 @dataclass(slots=True)
 class Bound:
-    """What the wire shows of registrations: until when, by address of record and by the peer
-    that the REGISTER went to."""
+    """What the wire shows of registrations: until when, by address of record, and by the peer
+    that the REGISTER went to and its transport (one server by UDP and by TCP is two targets)."""
 
-    until: dict[tuple[str, str], float]
+    until: dict[tuple[str, str, str], float]
 
-    def stands(self, aor: str, peer: str, now: float) -> bool:
-        """True if a REGISTER of ``aor`` to ``peer`` was granted and has not run out."""
-        return self.until.get((aor, peer), 0.0) > now
+    def stands(self, said: Said, now: float) -> bool:
+        """True if a REGISTER of who says this was granted where it goes, and has not run out."""
+        return self.until.get(_target(said), 0.0) > now
 
 
-def aor_of(message: Request | Response) -> str:
-    """Who sends: the From without its tag."""
-    uri = message.from_.uri
-    return f"{uri.user}@{uri.host}"
+def _target(said: Said) -> tuple[str, str, str]:
+    uri = said.message.from_.uri
+    return f"{uri.user}@{uri.host}", said.peer, said.message.via.transport
 
 
 def registered_spans(bound: Bound, said: Said, asked: dict[str, int]) -> None:
     """Follow a REGISTER and its answer. ``asked`` keeps by branch what was asked for."""
     message = said.message
-    aor = aor_of(message)
     if isinstance(message, Request):
         expires = message.expires
         if expires is None and message.contacts:
             expires = message.contacts[0].expires_s
         asked[message.via.branch] = -1 if expires is None else expires
     elif 200 <= message.status < 300 and asked.get(message.via.branch, -1) >= 0:
-        bound.until[aor, said.peer] = said.at + asked[message.via.branch]
+        bound.until[_target(said)] = said.at + asked[message.via.branch]

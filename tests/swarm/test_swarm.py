@@ -59,6 +59,11 @@ FAILED_ONCE = {
     3000160: "the check forgot that what one line finds unavailable is passed over by all (X1)",
     3000189: "the check took a REGISTER of before the move for one of after it",
     2000163: "a call had found wanting where the line went afterwards, and its answer led home",
+    88001301: "a call that came back to a target it had passed over took the line home",
+    88001914: "a BYE had found wanting what refused another one since, and its answer led home",
+    88001240: "the check forgot that a phone that hears nothing hears no DNS either (D11)",
+    88001686: "the check took one server by UDP and by TCP for one target (B9)",
+    91000626: "the check took the removal at one transport for one of both (B6)",
 }
 
 

@@ -127,6 +127,20 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "False:\n",
     ),
     (
+        "B6",
+        "what was passed over counts from when its own list was found",
+        "redundancy/walk.py",
+        "        self.found = kept.found\n",
+        "",
+    ),
+    (
+        "B6",
+        "a refusal, too, proves that a target has not failed",
+        "redundancy/walker.py",
+        "judged.step is not _NEXT and len(self.walks) > 1",
+        "judged.step is _DONE and len(self.walks) > 1",
+    ),
+    (
         "B7",
         "from the top of the list",
         _HOPLIST,

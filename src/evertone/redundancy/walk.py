@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from evertone.model import Attempt, Group, Hop, Outcome, Reason, Target
 from evertone.rules import Rule
 
-__all__ = ["Purpose", "Stage", "Walk"]
+__all__ = ["PassedOver", "Purpose", "Stage", "Walk"]
 
 
 class Purpose(enum.Enum):
@@ -38,6 +39,14 @@ class Stage(enum.Enum):
 _SERVERS = {1: Group.SERVER1, 2: Group.SERVER2}
 
 
+class PassedOver(NamedTuple):
+    """A hop that a mark forbade, kept for the end (A2, X1)."""
+
+    leg: tuple[int, int]  # registrar_index and path_index
+    hop: Hop
+    found: int  # the line's stay in the list of that leg
+
+
 @dataclass  # without slots: what stays as it begins costs nothing, and there is a walk per refresh
 class Walk:
     """The state of one walk. ``registrars`` x ``paths`` are its legs; ``queue`` the hops left.
@@ -64,7 +73,7 @@ class Walk:
     group: Group = field(init=False)
     queue: list[Hop] = field(default_factory=list, init=False)
     spare: tuple[Hop, ...] = field(default=(), init=False)  # D13: when all of the list have failed
-    passed_over: list[tuple[int, int, Hop]] = field(default_factory=list, init=False)
+    passed_over: list[PassedOver] = field(default_factory=list, init=False)
     failed: dict[tuple[int, Target], Outcome] = field(default_factory=dict, init=False)
     path_alive: bool = field(default=False, init=False)
     hop: Hop | None = field(default=None, init=False)
@@ -73,7 +82,7 @@ class Walk:
     last_outcome: Outcome | None = field(default=None, init=False)
     extended: bool = field(default=False, init=False)
     cancelled: bool = field(default=False, init=False)
-    # the line's stay in the list of this leg when it began
+    # the line's stay in the list of this leg when the leg began
     found: int = field(default=-1, init=False)
     # a removal: meanwhile a REGISTER was granted what it takes away
     overtaken: bool = field(default=False, init=False)
@@ -129,8 +138,20 @@ class Walk:
     def leg_anew(self) -> None:
         """Begin this leg once more, but for what has failed."""
         leg = (self.registrar_index, self.path_index)
-        self.passed_over = [each for each in self.passed_over if each[:2] != leg]
+        self.passed_over = [each for each in self.passed_over if each.leg != leg]
         self._new_leg(*leg)
+
+    def pass_over(self, hop: Hop) -> None:
+        """Keep ``hop`` of this leg for the end (A2, X1)."""
+        leg = (self.registrar_index, self.path_index)
+        self.passed_over.append(PassedOver(leg, hop, self.found))
+
+    def take_passed_over(self) -> Hop:
+        """The first hop that was kept, back on its leg as that was found (A2)."""
+        kept = self.passed_over.pop(0)
+        self.begin_at(*kept.leg)
+        self.found = kept.found
+        return kept.hop
 
     def hops_left(self) -> bool:
         """A hop of this leg remains that this walk has not found wanting."""

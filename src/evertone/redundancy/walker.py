@@ -172,7 +172,7 @@ class Walker:
         walk.last_attempt, walk.last_outcome, walk.extended = attempt, outcome, False
         judged = self._judge(walk, attempt, outcome)
         self._mark(attempt.hop.target, outcome, judged, now)
-        if judged.step is _DONE and len(self.walks) > 1:
+        if judged.step is not _NEXT and len(self.walks) > 1:
             self.served(attempt.registrar, attempt.hop.target)
         joiners = self._joiners.pop(attempt_id, ())
         if walk.stage is _REGISTERING:
@@ -249,7 +249,7 @@ class Walker:
         while (hop := walk.take_hop()) is not None:
             if self._state.marks.judge(hop.target, now) is not _SKIP:
                 return hop
-            walk.passed_over.append((walk.registrar_index, walk.path_index, hop))
+            walk.pass_over(hop)
         return None
 
     def _try(self, walk: Walk, hop: Hop, now: float) -> None:
@@ -432,7 +432,8 @@ class Walker:
     def _leg_spent(self, walk: Walk, now: float) -> None:
         row = self._move(walk)
         if row.move is Move.GIVE_UP and walk.passed_over and walk.purpose in _FULL_TIME_PURPOSES:
-            self._try_passed_over(walk, now)
+            # A2: nothing else is left, so a target that asked for peace is used after all
+            self._try(walk, walk.take_passed_over(), now)
             return
         self._host.leg_spent(walk, row, now)
         if row.move is Move.NEXT_REGISTRAR:
@@ -443,12 +444,6 @@ class Walker:
             self._enter_leg(walk, now)
         else:
             self._end(walk, walk.last_outcome or _NO_TARGET, Step.NEXT, now)
-
-    def _try_passed_over(self, walk: Walk, now: float) -> None:
-        """A2: nothing else is left, so a target that asked for peace is used after all."""
-        registrar_index, path_index, hop = walk.passed_over.pop(0)
-        walk.begin_at(registrar_index, path_index)
-        self._try(walk, hop, now)
 
     def _is_last_chance(self, walk: Walk, now: float) -> bool:
         if walk.purpose not in _FULL_TIME_PURPOSES or walk.passed_over:
