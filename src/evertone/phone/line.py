@@ -294,9 +294,12 @@ class Line:
             return
         self._draining = True
         try:
-            while self.engine.pending:
-                for output in self.engine.effects():
-                    _OUTPUTS[type(output)](self, output, now)
+            pending = self.engine.pending
+            while pending:
+                outputs = pending[:]
+                pending.clear()
+                for output in outputs:
+                    _OUTPUTS[output.__class__](self, output, now)
         finally:
             self._draining = False
         due = self.engine.timers.next_deadline()

@@ -24,7 +24,10 @@ _MAX_ROUNDS: Final = 64
 _MAX_ANSWERS: Final = 2  # A3: challenges answered per target, realm and request
 _UNUSED_NONCE_S: Final = 86400.0  # no server takes it after that long: spare the round trip
 
-_CREDENTIALS: Final = ("Authorization", "Proxy-Authorization")
+_CREDENTIALS: Final = {
+    "authorization": "Authorization",
+    "proxy-authorization": "Proxy-Authorization",
+}
 _ANSWER_HEADERS: Final = {
     401: ("WWW-Authenticate", "Authorization"),
     407: ("Proxy-Authenticate", "Proxy-Authorization"),
@@ -70,8 +73,8 @@ class Credentials:
 
         The request keeps its CSeq; ``target`` is any name of the place it goes to.
         """
-        for header in _CREDENTIALS:
-            if header in request:
+        for key, header in _CREDENTIALS.items():
+            if key in request.index:
                 request.remove(header)
         known = self._targets.get(target)
         if known is None:

@@ -147,7 +147,7 @@ def stamp_via(request: Request, transport: str, host: str, port: int, branch: st
     """
     shown = f"[{host}]" if ":" in host else host
     # rport is asked for on every transport: a proxy behind a NAT may be on any of them
-    request.put_on_top("Via", f"SIP/2.0/{transport} {shown}:{port};rport;branch={branch}")
+    request.put_via_on_top(f"SIP/2.0/{transport} {shown}:{port};rport;branch={branch}", branch)
 
 
 def note_source(request: Request, source: tuple[str, int]) -> None:

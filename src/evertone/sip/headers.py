@@ -109,10 +109,11 @@ class Message:
         """The values by header key; for reading, and only until the message changes."""
         return self._index if self._index is not None else self._indexed()
 
-    def put_on_top(self, name: str, text: str) -> None:
-        """Put a header before all others: our own Via (RFC 3261 §8.1.1.7, §16.6)."""
-        self.headers.insert(0, (name, text))
-        self._added(KEYS[name], text)
+    def put_via_on_top(self, text: str, branch: str) -> None:
+        """Put our own Via, which has that branch, before all others (RFC 3261 §8.1.1.7, §16.6)."""
+        self.headers.insert(0, ("Via", text))
+        self._added("via", text)
+        self._cache["branch"] = branch
 
     def see_from(self, via: Via, address: str, port: int) -> None:
         """Fill in ``rport`` and ``received`` of ``via``, the topmost one (RFC 3581 §4)."""
@@ -207,6 +208,7 @@ class Message:
         self._cache.pop(key, None)
         if key == "via":
             self._cache.pop("vias", None)
+            self._cache.pop("branch", None)
 
     def _keep(self, value: object) -> None:
         """What was put on top need not be read again."""
@@ -232,13 +234,19 @@ class Message:
     @property
     def branch(self) -> str:
         """The branch of the topmost Via; the rest of it is not read where it stands as usual."""
+        value: str | None = self._cache.get("branch")
+        if value is None:
+            value = self._cache["branch"] = self._plain_branch() or self.via.branch
+        return value
+
+    def _plain_branch(self) -> str:
         if "via" not in self._cache:
             lines = (self._index or self._indexed()).get("via")
             if isinstance(lines, str) and "," not in lines and '"' not in lines:
                 branch = lines.partition(";branch=")[2].partition(";")[0]
                 if branch and is_token(branch):
                     return branch
-        return self.via.branch
+        return ""
 
     @property
     def vias(self) -> tuple[Via, ...]:
@@ -343,10 +351,12 @@ class Message:
         smuggle in another one.
         """
         length = str(len(self.body))
-        stated = "Content-Length" in self
-        if stated and self._indexed().get("content-length") != length:
+        stated = (self._index or self._indexed()).get("content-length")
+        tail = ""
+        if stated is None:
+            tail = f"Content-Length: {length}\r\n"
+        elif stated != length:
             self.set("Content-Length", length)
-        tail = "" if stated else f"Content-Length: {length}\r\n"
         lines = [self.start_line(), *map(_COLON.join, self.headers)]
         joined = "".join(lines)
         if "\r" in joined or "\n" in joined:
