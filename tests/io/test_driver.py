@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
+from typing import get_args
 
 import pytest
 
@@ -15,16 +16,21 @@ from evertone.flows import (
     Announce,
     DnsReceived,
     DnsSend,
+    Effect,
     FlowFailed,
     Nameserver,
     OpenFlow,
     ShellInput,
 )
-from evertone.io.driver import STOP_S, Driver, Listen
+from evertone.io.driver import _CARRIED, STOP_S, Driver, Listen
 from evertone.model import Target, Transport
 from tests.io.nodes import PATIENCE_S, Echo, Recorder, run
 
 LOOPBACK = "127.0.0.1"
+
+
+def test_every_effect_of_a_node_is_carried_out() -> None:
+    assert set(_CARRIED) == set(get_args(Effect))
 
 
 def test_one_timer_fires_in_order_and_never_early() -> None:

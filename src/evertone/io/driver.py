@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from evertone.events import Event, Warned
 from evertone.flows import (
@@ -228,7 +228,7 @@ class Driver:
         try:
             for left in range(_TURN, -1, -1):
                 for effect in self._node.effects():
-                    self._carry(effect)
+                    _CARRIED[effect.__class__](self, effect)
                 if not self._inbox or not left:
                     break
                 self._node.receive(self._inbox.popleft(), self.now())
@@ -250,26 +250,26 @@ class Driver:
         self._more = None
         self._pump()
 
-    def _carry(self, effect: Effect) -> None:
-        match effect:
-            case Transmit(flow, data):
-                # on a flow that is gone the bytes are dropped silently (flows.Transmit)
-                self._udp.transmit(flow, data) or self._streams.transmit(flow, data)
-            case OpenFlow(target) if target.transport is Transport.UDP:
-                self._udp.open(target)
-            case OpenFlow(target):
-                self._streams.open(target)
-            case CloseFlow(flow):
-                self._udp.close_flow(flow) or self._streams.close_flow(flow)
-            case DnsSend():
-                self._dns_transport().send(effect)
-            case Announce(event):
-                self._on_event(event)
+    def _transmit(self, effect: Transmit) -> None:
+        # on a flow that is gone the bytes are dropped silently (flows.Transmit)
+        self._udp.transmit(effect.flow, effect.data) or self._streams.transmit(
+            effect.flow, effect.data
+        )
 
-    def _dns_transport(self) -> DnsTransport:
+    def _open(self, effect: OpenFlow) -> None:
+        flows = self._udp if effect.target.transport is Transport.UDP else self._streams
+        flows.open(effect.target)
+
+    def _close_flow(self, effect: CloseFlow) -> None:
+        self._udp.close_flow(effect.flow) or self._streams.close_flow(effect.flow)
+
+    def _ask(self, effect: DnsSend) -> None:
         if self._dns is None:  # lab servers never ask
             self._dns = DnsTransport(self.deliver, bind=self._bind)
-        return self._dns
+        self._dns.send(effect)
+
+    def _announce(self, effect: Announce) -> None:
+        self._on_event(effect.event)
 
     def _arm(self) -> None:
         """Set the one timer. One that is set too early is left: waking for nothing is cheap."""
@@ -287,3 +287,13 @@ class Driver:
         # the loop may wake us its clock's resolution too early: for the node the time has come
         self._now = max(self._now, deadline)
         self.do(self._node.handle_timer)
+
+
+_CARRIED: dict[type[Effect], Callable[[Driver, Any], None]] = {
+    Transmit: Driver._transmit,
+    OpenFlow: Driver._open,
+    CloseFlow: Driver._close_flow,
+    DnsSend: Driver._ask,
+    Announce: Driver._announce,
+}
+"""How each effect of a node is carried out."""
