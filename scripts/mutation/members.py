@@ -11,8 +11,8 @@ from scripts.mutation.mutant import Mutant
 from evertone.config import settings
 from evertone.dns import locate
 from evertone.model import HopSource, Transport
-from evertone.phone import exchange, outcome, reinvite
-from evertone.redundancy import engine, homing, hoplist, policy, registering, walker
+from evertone.phone import exchanges, outcome, reinvite
+from evertone.redundancy import engine, homing, hoplist, policy, removals, walker
 from evertone.redundancy.walk import Purpose
 from evertone.rules import Rule
 
@@ -29,10 +29,10 @@ _DROPPED: tuple[tuple[ModuleType, str, str | dict[object, str]], ...] = (
     (engine, "_REFUSALS", "A6"),
     (engine, "_ONE_HOP", "F8"),
     (hoplist, "_SECOND_HAND", "B8"),
-    (registering, "_RECHECKED_REMOVALS", {rule: rule.id for rule in Rule}),
+    (removals, "_RECHECKED", {rule: rule.id for rule in Rule}),
     (settings, "_TWINS", "P1"),
     (outcome, "_HEEDS_RETRY_AFTER", {500: "A5", 503: "A2"}),
-    (exchange, "_STEPS", _STEP_RULES),
+    (exchanges, "_STEPS", _STEP_RULES),
     (reinvite, "_OWN", "C2"),
     (reinvite, "_PEERS_OWN", "C2"),
 )

@@ -6,7 +6,7 @@ __all__ = ["ROWS"]
 
 _WALKER = "redundancy/walker.py"
 _REGISTERING = "redundancy/registering.py"
-_EXCHANGE = "phone/exchange.py"
+_EXCHANGE = "phone/exchanges.py"
 
 ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
@@ -222,7 +222,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "it is removed where the line is elsewhere",
         _REGISTERING,
         (
-            "            self.remove(registrar, attempt.hop, Rule.A11, now)\n"
+            "            self._removals.begin(registrar, attempt.hop, Rule.A11, now)\n"
             "        elif standing is None"
         ),
         "            pass\n        elif standing is None",
@@ -231,8 +231,11 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "A11",
         "it is removed at another target of the list",
         _REGISTERING,
-        ("            self.remove(registrar, attempt.hop, Rule.A11, now)\n\n    # --- leaving"),
-        "            pass\n\n    # --- leaving",
+        (
+            "            self._removals.begin(registrar, attempt.hop, Rule.A11, now)\n\n"
+            "    # --- the end of a binding"
+        ),
+        "            pass\n\n    # --- the end of a binding",
     ),
     (
         "A11",

@@ -95,14 +95,14 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "B6",
         "the binding left is removed",
         _REGISTERING,
-        "            self._remove_leftovers(registration, attempt.hop, walk, now)",
+        "            self._removals.begin_leftovers(registration, attempt.hop, walk, now)",
         "            pass",
     ),
     (
         "B6",
         "one more REGISTER after a removal",
         _REGISTERING,
-        "if (recheck or walk.overtaken) and not self.under_way(registrar):",
+        "if self._removals.ended(walk, now) and not self.under_way(walk.registrar):",
         "if False:",
     ),
     (

@@ -7,6 +7,7 @@ __all__ = ["ROWS"]
 _WALKER = "redundancy/walker.py"
 _ENGINE = "redundancy/engine.py"
 _REGISTERING = "redundancy/registering.py"
+_REMOVALS = "redundancy/removals.py"
 _SERVING = "redundancy/serving.py"
 
 ROWS: tuple[tuple[str, str, str, str, str], ...] = (
@@ -95,14 +96,14 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "F4",
         "the fallback binding is removed",
-        _REGISTERING,
-        "                self.remove(registrar, binding.hop, Rule.F4, now)",
+        _REMOVALS,
+        "                self.begin(registrar, binding.hop, Rule.F4, now)",
         "                pass",
     ),
     (
         "F4",
         "not while a call hangs there",
-        _REGISTERING,
+        _REMOVALS,
         "sorted(state.leaving - state.call_registrars)",
         "sorted(state.leaving)",
     ),

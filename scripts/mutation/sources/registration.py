@@ -112,8 +112,8 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "a clean stop removes our bindings",
         _ENGINE,
         (
-            "                self._registering.remove(registration.registrar, binding.hop,"
-            " Rule.R5, now)"
+            "                self._registering.removals.begin("
+            "registration.registrar, binding.hop, Rule.R5, now)"
         ),
         "                pass",
     ),

@@ -7,7 +7,7 @@ __all__ = ["ROWS"]
 _SCHEDULE = "schedule.py"
 _WALKER = "redundancy/walker.py"
 _ENGINE = "redundancy/engine.py"
-_EXCHANGE = "phone/exchange.py"
+_EXCHANGE = "phone/exchanges.py"
 
 ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (

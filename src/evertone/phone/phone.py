@@ -33,7 +33,8 @@ from evertone.flows import (
 from evertone.model import Cause, Group, Transport
 from evertone.phone.call_states import CallEvent
 from evertone.phone.calls import Calls
-from evertone.phone.exchange import Exchange, Exchanges
+from evertone.phone.exchange import Exchange
+from evertone.phone.exchanges import Exchanges
 from evertone.phone.flow_table import Flow, FlowTable
 from evertone.phone.keepalive import PONG, KeepAlive
 from evertone.phone.line import LOCATE, Line

@@ -13,7 +13,7 @@ from evertone.dns.locate import Where
 from evertone.events import Event
 from evertone.flows import Announce, Effect
 from evertone.model import Hop
-from evertone.phone.exchange import Exchanges
+from evertone.phone.exchanges import Exchanges
 from evertone.phone.flow_table import FlowTable
 from evertone.phone.keepalive import KeepAlive
 from evertone.phone.timer import Timer

@@ -4,7 +4,7 @@ Driven by the five verbs with the inputs and outputs of :mod:`evertone.redundanc
 This module dispatches inputs and timers and says what a walk's end means for the line:
 
 - :mod:`walker` conducts requests over hops by the tables of :mod:`policy`,
-- :mod:`registering` makes, renews and removes registrations,
+- :mod:`registering` makes and renews registrations, :mod:`removals` takes them back,
 - :mod:`homing` knows where in a hop list the line stands and when it goes home,
 - :mod:`serving` knows which server and proxy serve.
 """
@@ -126,7 +126,7 @@ class Engine:
                 self._walker.withdraw(walk, now)
         for registration in state.registrations.values():
             for binding in list(registration.bindings.values()):
-                self._registering.remove(registration.registrar, binding.hop, Rule.R5, now)
+                self._registering.removals.begin(registration.registrar, binding.hop, Rule.R5, now)
 
     def _network_changed(self, event: io.NetworkChanged, now: float) -> None:
         """R8: our addresses may be others now; every binding is made anew at once."""
@@ -192,7 +192,7 @@ class Engine:
         self._state.call_registrars = event.registrars
         if self._state.stopping:
             return
-        self._registering.leave_fallback(now)
+        self._registering.removals.leave_fallback(now)
         if event.idle:
             self._homing.idle(now)
 

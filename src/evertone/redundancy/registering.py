@@ -16,11 +16,11 @@ from evertone.redundancy.policy import (
     down_row,
 )
 from evertone.redundancy.registration import (
-    Registration,
     RegState,
     refresh_delay_s,
     retry_delay_s,
 )
+from evertone.redundancy.removals import Removals
 from evertone.redundancy.serving import FALLBACK, PROBE, PROXY_PROBE, WORKING, Serving
 from evertone.redundancy.settling import SETTLE_SPACING_S, Settling
 from evertone.redundancy.state import LineState, TimerKey, TimerKind, timer_key
@@ -32,7 +32,6 @@ __all__ = ["Registering"]
 
 _BUSY_RETRY_S = 1.0
 _BINDING_PURPOSES = frozenset({Purpose.REGISTER, Purpose.HOME, Purpose.PROBE})
-_RECHECKED_REMOVALS = frozenset({Rule.B6, Rule.A11})
 
 # Members under names of their own: an enumeration's attribute costs as much as a call.
 _REGISTER, _SUCCESSIVE = Purpose.REGISTER, FallbackType.SUCCESSIVE
@@ -42,7 +41,7 @@ _REFRESH, _EXPIRE, _RETRY = TimerKind.REFRESH, TimerKind.EXPIRE, TimerKind.RETRY
 class Registering:
     """All REGISTERs of one line."""
 
-    __slots__ = ("_homing", "_next_request", "_serving", "_settling", "_state", "_walker")
+    __slots__ = ("_homing", "_removals", "_serving", "_settling", "_state", "_walker")
 
     def __init__(self, state: LineState, serving: Serving, host: Host) -> None:
         self._state = state
@@ -50,7 +49,7 @@ class Registering:
         self._walker = Walker(state, host)
         self._settling = Settling(state, self._walker)
         self._homing = Homing(state, self._settling, self._try_home)
-        self._next_request = 0
+        self._removals = Removals(state, self._walker)
 
     @property
     def walker(self) -> Walker:
@@ -66,6 +65,11 @@ class Registering:
     def homing(self) -> Homing:
         """Who knows the way home."""
         return self._homing
+
+    @property
+    def removals(self) -> Removals:
+        """Who takes bindings back."""
+        return self._removals
 
     # --- beginning ----------------------------------------------------------------------------
 
@@ -156,13 +160,6 @@ class Registering:
         self._begin(walk, now)
         return True
 
-    def remove(self, registrar: int, hop: Hop, rule: Rule, now: float) -> None:
-        """Take our binding at ``hop`` back (B6, R5, A11)."""
-        walk = self._new_walk((registrar,), Reason.REMOVAL, rule, Purpose.REMOVAL)
-        walk.by((hop.group,) if hop.group.is_proxy else ())
-        walk.queue.append(hop)
-        self._walker.begin(walk, now)
-
     def _new_walk(
         self,
         registrars: tuple[int, ...],
@@ -170,9 +167,8 @@ class Registering:
         rule: Rule,
         purpose: Purpose = Purpose.REGISTER,
     ) -> Walk:
-        self._next_request -= 1  # ours are negative, the phone's are not
         return Walk(
-            request=self._next_request,
+            request=self._walker.own_request(),
             method="REGISTER",
             purpose=purpose,
             registrars=registrars,
@@ -235,7 +231,7 @@ class Registering:
         registration = self._state.registrations[registrar]
         # with registrations that are shared there is one binding at most
         if len(registration.bindings) > 1:
-            self._remove_leftovers(registration, attempt.hop, walk, now)
+            self._removals.begin_leftovers(registration, attempt.hop, walk, now)
 
     def record(
         self, attempt: Attempt, expires_s: int, now: float, began: Group | None = None
@@ -249,7 +245,7 @@ class Registering:
         left, stood_on, served = registration.last, state.on, state.serving
         new = registration.record(hop, expires_s, now, shared=shared)
         if len(self._walker.walks) > 1:
-            self._overtake_removals(registrar, hop.target)
+            self._removals.overtake(registrar, hop.target)
         registration.be(RegState.REGISTERED, now, attempt.reason.text)
         state.tell(
             Registered if new else Refreshed,
@@ -276,14 +272,7 @@ class Registering:
         if self._subscriptions_move(registrar, hop, lst, left, served):
             state.out.append(Resubscribe(registrar, hop))
         if state.leaving:
-            self.leave_fallback(now)
-
-    def _overtake_removals(self, registrar: int, target: Target) -> None:
-        """What is being removed at ``target`` is the binding that was made there just now."""
-        for walk in self._walker.walks.values():
-            at = walk.hop.target if walk.hop is not None else None
-            if walk.purpose is Purpose.REMOVAL and (walk.registrar, at) == (registrar, target):
-                walk.overtaken = True
+            self._removals.leave_fallback(now)
 
     def _watch_what_was_left(self, now: float) -> None:
         state = self._state
@@ -319,7 +308,7 @@ class Registering:
         if not attempt.expires_s:
             return
         if state.stopping:
-            self.remove(registrar, attempt.hop, Rule.R5, now)
+            self._removals.begin(registrar, attempt.hop, Rule.R5, now)
             return
         elsewhere = (
             state.fallback is FallbackType.SUCCESSIVE
@@ -328,7 +317,7 @@ class Registering:
         )
         standing = state.registrations[registrar].binding(now)
         if elsewhere:
-            self.remove(registrar, attempt.hop, Rule.A11, now)
+            self._removals.begin(registrar, attempt.hop, Rule.A11, now)
         elif standing is None:
             if expires_s > 0:
                 self.record(attempt, expires_s, now)
@@ -338,51 +327,14 @@ class Registering:
             standing.hop.target != attempt.hop.target
             and state.hop_list(registrar, attempt.hop.group).path.register_on_enable
         ):
-            self.remove(registrar, attempt.hop, Rule.A11, now)
+            self._removals.begin(registrar, attempt.hop, Rule.A11, now)
 
-    # --- leaving ------------------------------------------------------------------------------
-
-    def _remove_leftovers(
-        self, registration: Registration, serving: Hop, walk: Walk, now: float
-    ) -> None:
-        """B6: the bindings at targets that the line has left, where it can reach them."""
-        registrar = registration.registrar
-        registration.drop_expired(now)
-        for target, binding in list(registration.bindings.items()):
-            if target != serving.target and (registrar, target) not in walk.failed:
-                self.remove(registrar, binding.hop, Rule.B6, now)
-
-    def leave_fallback(self, now: float) -> None:
-        """F4: the binding at the server left goes when no call hangs on it."""
-        state = self._state
-        for registrar in sorted(state.leaving - state.call_registrars):
-            state.leaving.discard(registrar)
-            for binding in list(state.registrations[registrar].bindings.values()):
-                self.remove(registrar, binding.hop, Rule.F4, now)
+    # --- the end of a binding -----------------------------------------------------------------
 
     def removal_ended(self, walk: Walk, now: float) -> None:
-        """Whatever the server said, the binding is none of ours any more."""
-        if walk.hop is None:
-            return
-        state, registrar = self._state, walk.registrar
-        registration = state.registrations[registrar]
-        registration.forget(walk.hop.target)
-        if not registration.bindings:
-            for kind in (TimerKind.REFRESH, TimerKind.EXPIRE):
-                state.timers.cancel(TimerKey(kind, registrar))
-            registration.be(RegState.IDLE, now, "removed")
-        state.tell(
-            Unregistered,
-            now,
-            registrar,
-            hop=walk.hop,
-            rule=walk.rule,
-            reason=str(walk.last_outcome or ""),
-        )
-        recheck = walk.rule in _RECHECKED_REMOVALS and registration.binding(now) is not None
-        if (recheck or walk.overtaken) and not self.under_way(registrar):
-            # B6: if the servers share after all, the removal took the new binding too
-            self._begin(self._new_walk((registrar,), Reason.REFRESH, Rule.B6), now)
+        """The binding left is gone; perhaps the serving one has to be made sure of (B6)."""
+        if self._removals.ended(walk, now) and not self.under_way(walk.registrar):
+            self._begin(self._new_walk((walk.registrar,), Reason.REFRESH, Rule.B6), now)
 
     def expired(self, key: TimerKey, now: float) -> None:
         """A binding has run out (F2, F5)."""

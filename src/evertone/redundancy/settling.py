@@ -18,12 +18,11 @@ SETTLE_SPACING_S = 10.0  # X3
 class Settling:
     """Watches the primaries of lists that the line has left. Idle without ``settle``."""
 
-    __slots__ = ("_next_request", "_state", "_walker")
+    __slots__ = ("_state", "_walker")
 
     def __init__(self, state: LineState, walker: Walker) -> None:
         self._state = state
         self._walker = walker
-        self._next_request = 0
 
     def settled(self, lst: HopList, now: float) -> bool:
         """May the line go home to this list's primary?"""
@@ -47,9 +46,8 @@ class Settling:
         self._state.timers.set(_timer(lst), now + SETTLE_SPACING_S)
         if any(_asks(walk, lst) for walk in self._walker.walks.values()):
             return  # the one before is not over yet
-        self._next_request -= 1
         walk = Walk(
-            request=(self._next_request << 32),  # apart from the REGISTERs' numbers
+            request=self._walker.own_request(),
             method="OPTIONS",
             purpose=Purpose.SETTLE,
             registrars=(lst.registrar,),

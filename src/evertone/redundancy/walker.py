@@ -79,7 +79,7 @@ class Host(Protocol):
 class Walker:
     """All walks of one line."""
 
-    __slots__ = ("_attempts", "_host", "_joiners", "_next_attempt", "_state", "walks")
+    __slots__ = ("_attempts", "_host", "_joiners", "_next_attempt", "_next_own", "_state", "walks")
 
     def __init__(self, state: LineState, host: Host) -> None:
         self._state = state
@@ -88,8 +88,14 @@ class Walker:
         self._attempts: dict[int, Walk] = {}
         self._joiners: dict[int, list[Walk]] = {}
         self._next_attempt = 0
+        self._next_own = 0
 
     # --- verbs of the engine ------------------------------------------------------------------
+
+    def own_request(self) -> int:
+        """A number for a walk of the engine's own: negative, the phone's are not."""
+        self._next_own -= 1
+        return self._next_own
 
     def begin(self, walk: Walk, now: float) -> None:
         """Start a walk. One with hops in its queue needs no resolution."""
