@@ -248,9 +248,9 @@ def test_the_answer_to_a_request_sent_before_the_failover_is_no_way_home(
     assert not bench.saw(events.FailedBack)
 
 
-@pytest.mark.rule("B5", "B6")
-def test_a_target_passed_over_at_first_is_no_way_home_after_the_line_has_moved() -> None:
-    # found by the swarm (seed 88001301): counted by the stays in the other server's list
+def passing_over_server_1() -> tuple[Bench, int]:
+    """At t = 100 a call passes over server 1's targets, which have asked for peace, and waits
+    5 s for a refusal of each of server 2's."""
     bench = Bench(
         line(*(ServerSettings(name, failback_mode=1) for name in ("one.example", "two.example"))),
         {S1: hops(S1, 1, 2), Group.SERVER2: hops(Group.SERVER2, 3, 4)},
@@ -263,7 +263,30 @@ def test_a_target_passed_over_at_first_is_no_way_home_after_the_line_has_moved()
         bench.marks.failed(target(number), bench.now, retry_after_s=60, skip_s=0)
     bench.set(t3=REFUSED, t4=REFUSED)
     bench.rtt_s = 5.0
-    call = bench.request("INVITE")
+    return bench, bench.request("INVITE")
+
+
+@pytest.mark.rule("B6", "A2")
+def test_what_was_passed_over_is_tried_where_the_line_is_by_now() -> None:
+    # found by the swarm (seed 95000479): it was tried at the primary, and that took the line home
+    bench, call = passing_over_server_1()
+    bench.run(106)
+    bench.rtt_s = 0.01
+    bench.set(t1=REFUSED)
+    bench.request("SUBSCRIBE")
+    bench.run(107)
+    assert bench.engine.snapshot().lists[0].current == target(2)
+    bench.set(t1=OK)
+    bench.run(111)
+    assert bench.sent("INVITE")[-1] == (110.0, "INVITE", 2)
+    assert bench.completed[call][1].ok
+    assert bench.engine.snapshot().lists[0].current == target(2)
+
+
+@pytest.mark.rule("B5", "B6")
+def test_a_target_passed_over_at_first_is_no_way_home_after_the_line_has_moved() -> None:
+    # found by the swarm (seed 88001301): counted by the stays in the other server's list
+    bench, call = passing_over_server_1()
     bench.run(111)
     assert bench.sent("INVITE") == [
         (100.0, "INVITE", 4),

@@ -44,6 +44,7 @@ __all__ = [
 _NEGATIVE_S = 31.0  # D11: how long a failed question may count
 _STALE_WAIT_S = 1.8  # D16
 _MOMENT_S = 2.0
+_RESEND_MOST_S = 60.0  # RFC 6298 §2.5: the least upper bound of TCP's pauses
 _AT_ONCE_S = 1.0
 _IDLE_TIMERS = frozenset({"engine", "bindings", "ping", "pong", "transactions", "locator"})
 
@@ -146,11 +147,10 @@ def _bound_s(
 
 
 def _memory_s(plan: Plan) -> float:
-    """How long a fault that is over may still be felt: what was sent on a stream waits for the
-    network's resends, and a REGISTER that a server could not refuse (408, RFC 4320) for its end."""
-    streams = any(t.reliable for place in plan.places.values() for t in place.transports)
+    """How long a fault that is over may still be felt: a REGISTER that a server could not refuse
+    (408, RFC 4320) waits for its end."""
     mute = any(f.verb is Verb.ANSWER and f.value == 408 for f in plan.faults)
-    return plan.settings.timers.timeout_s if streams or mute else _MOMENT_S
+    return plan.settings.timers.timeout_s if mute else _MOMENT_S
 
 
 def _size(plan: Plan, group: Group) -> int:
@@ -158,13 +158,22 @@ def _size(plan: Plan, group: Group) -> int:
     return len(place.targets())
 
 
-def _overlaps(fault: Fault, since: float, until: float) -> bool:
-    end = fault.at_s if fault.verb is Verb.RESTART else fault.until_s
-    return fault.at_s <= until and end >= since
+def _overlaps(plan: Plan, fault: Fault, since: float, until: float) -> bool:
+    return fault.at_s <= until and _felt_until_s(plan, fault) >= since
+
+
+def _felt_until_s(plan: Plan, fault: Fault) -> float:
+    """What was sent on a stream goes out again ever more rarely: when the fault is over, after as
+    long again as it has lasted, up to the longest pause of a network that resends."""
+    if fault.verb is Verb.RESTART:
+        return fault.at_s
+    streams = any(t.reliable for place in plan.places.values() for t in place.transports)
+    lasted_s = fault.until_s - fault.at_s
+    return fault.until_s + (min(lasted_s, _RESEND_MOST_S) if streams else 0.0)
 
 
 def _struck(plan: Plan, name: str, since: float, until: float) -> bool:
-    return any(name in (f.subject, f.peer) for f in plan.faults if _overlaps(f, since, until))
+    return any(name in (f.subject, f.peer) for f in plan.faults if _overlaps(plan, f, since, until))
 
 
 def _machines(plan: Plan, line: LineSettings) -> set[str]:
@@ -178,7 +187,7 @@ def _refusals(plan: Plan, line: LineSettings, since: float, until: float) -> boo
     """A7: a live server's refusal is the result; behind a proxy a 503 comes as 500."""
     final = [f for f in plan.faults if f.verb is Verb.ANSWER and (f.value != 503 or plan.proxies)]
     names = _machines(plan, line)
-    return any(f.subject in names and _overlaps(f, since, until) for f in final)
+    return any(f.subject in names and _overlaps(plan, f, since, until) for f in final)
 
 
 def _changes(plan: Plan, line: LineSettings, since: float, until: float) -> bool:
@@ -188,7 +197,7 @@ def _changes(plan: Plan, line: LineSettings, since: float, until: float) -> bool
     return any(
         f.subject in names or f.peer in names
         for f in plan.faults
-        if _overlaps(f, since, until)
+        if _overlaps(plan, f, since, until)
         and not (f.verb in steady and f.at_s < since and f.until_s > until)
     )
 

@@ -135,6 +135,13 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ),
     (
         "B6",
+        "what was passed over is tried where the line is by now",
+        "redundancy/walker.py",
+        "return walk.take_passed_over(lst.order())",
+        "return walk.take_passed_over([*lst.hops])",
+    ),
+    (
+        "B6",
         "a refusal, too, proves that a target has not failed",
         "redundancy/walker.py",
         "judged.step is not _NEXT and len(self.walks) > 1",

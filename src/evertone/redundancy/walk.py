@@ -146,9 +146,16 @@ class Walk:
         leg = (self.registrar_index, self.path_index)
         self.passed_over.append(PassedOver(leg, hop, self.found))
 
-    def take_passed_over(self) -> Hop:
-        """The first hop that was kept, back on its leg as that was found (A2)."""
-        kept = self.passed_over.pop(0)
+    def take_passed_over(self, order: list[Hop]) -> Hop:
+        """One of the hops kept of the earliest leg, the first by ``order``; the walk is back on
+        that leg, as it was found (A2)."""
+        leg = self.passed_over[0].leg
+        rank = {hop.target: place for place, hop in enumerate(order)}
+        kept = min(
+            (each for each in self.passed_over if each.leg == leg),
+            key=lambda each: rank.get(each.hop.target, len(rank)),
+        )
+        self.passed_over.remove(kept)
         self.begin_at(*kept.leg)
         self.found = kept.found
         return kept.hop

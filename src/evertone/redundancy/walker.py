@@ -438,8 +438,7 @@ class Walker:
     def _leg_spent(self, walk: Walk, now: float) -> None:
         row = self._move(walk)
         if row.move is Move.GIVE_UP and walk.passed_over and walk.purpose in _FULL_TIME_PURPOSES:
-            # A2: nothing else is left, so a target that asked for peace is used after all
-            self._try(walk, walk.take_passed_over(), now)
+            self._try(walk, self._passed_over(walk), now)
             return
         self._host.leg_spent(walk, row, now)
         if row.move is Move.NEXT_REGISTRAR:
@@ -450,6 +449,13 @@ class Walker:
             self._enter_leg(walk, now)
         else:
             self._end(walk, walk.last_outcome or _NO_TARGET, Step.NEXT, now)
+
+    def _passed_over(self, walk: Walk) -> Hop:
+        """A2: nothing else is left, so a target that asked for peace is used after all: first
+        the one that the line is at by now, if it is among them (B6)."""
+        kept = walk.passed_over[0]
+        lst = self._state.hop_list(walk.registrars[kept.leg[0]], kept.hop.group)
+        return walk.take_passed_over(lst.order())
 
     def _is_last_chance(self, walk: Walk, now: float) -> bool:
         if walk.purpose not in _FULL_TIME_PURPOSES or walk.passed_over:
