@@ -75,7 +75,7 @@ def test_calm_stretches_can_be_left_out() -> None:
 
 
 def test_more_than_a_ladder_can_hold_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evertone.lab.rehearsal.play.MAX_PACKETS", 10)
+    monkeypatch.setattr("evertone.lab.rehearsal.tally.MAX_PACKETS", 10)
     short = rehearse(settings(), for_s=7200.0, keep_packets=True)
     assert len(short.wire) == 10
     assert short.wire_cut

@@ -1,19 +1,26 @@
-"""Somebody to call: a user agent that rings, answers, and hangs up when it is told to."""
+"""Somebody to call: a user agent that rings, answers, and hangs up when it is told to.
+
+Its registration with the servers is made, not asked for.
+"""
 
 from __future__ import annotations
 
+import math
 import random
 
 from evertone.clock import TimerTable
 from evertone.errors import SipParseError
 from evertone.flows import Effect, FlowClosed, FlowOpened, Received, ShellInput, Transmit
+from evertone.lab.registrations import Binding
+from evertone.lab.rehearsal.site import CALLEE, CALLEE_ADDRESS
 from evertone.schedule import SipTimers
 from evertone.sip import sdp
 from evertone.sip.build import new_tag, response_to, with_sdp
 from evertone.sip.message import Request, Response, parse
 from evertone.sip.transaction import GotCancel, GotRequest, Out, TransactionLayer
+from evertone.sip.values import Uri
 
-__all__ = ["Callee"]
+__all__ = ["Callee", "callee_at"]
 
 ANSWERS_AFTER_S = 2.0
 _RTP_PORT = 40_000
@@ -113,3 +120,21 @@ class Callee:
                 described = sdp.offer(self._address, _RTP_PORT)
             with_sdp(response, described.to_bytes())
         return response
+
+
+def callee_at(domain: str) -> Binding:
+    """The callee's registration in ``domain``: it stands for good, whatever servers do."""
+    contact = Uri("sip", CALLEE, CALLEE_ADDRESS, 5060)
+    return Binding(
+        aor=f"{CALLEE}@{domain}",
+        contact=contact,
+        text=f"<{contact}>",
+        instance="",
+        reg_id="",
+        call_id=CALLEE,
+        cseq=1,
+        server="",
+        flow=0,
+        registered_at=0.0,
+        expires_at=math.inf,
+    )

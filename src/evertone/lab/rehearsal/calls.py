@@ -1,4 +1,4 @@
-"""Which calls a rehearsal makes."""
+"""Which calls a rehearsal makes, and how many it may."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from evertone.errors import UsageError
 from evertone.lab.rehearsal.spans import parse_time, time_text
 
-__all__ = ["CallPlan", "parse_calls"]
+__all__ = ["MAX_CALLS", "CallPlan", "check_number", "parse_calls"]
+
+MAX_CALLS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,12 @@ class CallPlan:
                 f"calls of {time_text(self.lasts_s)} every {time_text(self.every_s)} overlap: a "
                 "call must end before the next, as in 'every 5m for 1m'"
             )
+
+
+def check_number(calls: float) -> None:
+    """Raises UsageError if these are more than :data:`MAX_CALLS`."""
+    if calls > MAX_CALLS:
+        raise UsageError(f"that makes more than {MAX_CALLS} calls: call less often")
 
 
 _CALLS = re.compile(r"every\s+(\S+)(?:\s+for\s+(\S+))?", re.IGNORECASE)

@@ -33,8 +33,11 @@ from evertone.lab.rehearsal.zones import (
 from evertone.model import Group, Hop, Target, Transport
 
 __all__ = [
+    "CALLEE",
     "CALLEE_ADDRESS",
+    "CALLER",
     "CALLER_ADDRESS",
+    "INSTANCE",
     "PHONE",
     "PHONE_ADDRESSES",
     "Host",
@@ -47,7 +50,10 @@ __all__ = [
 
 PHONE = "phone"
 PHONE_ADDRESSES = ("198.51.100.10", "2001:db8::10")
+INSTANCE = "urn:uuid:00000000-0000-4000-8000-000000000001"
+CALLEE = "callee"
 CALLEE_ADDRESS = "198.51.100.99"
+CALLER = "caller"
 CALLER_ADDRESS = "198.51.100.98"
 _DNS_ADDRESSES = ("198.51.100.53", "198.51.100.54")
 _HIDDEN_ADDRESS = "198.51.100.{}"  # registrars that only their proxies know

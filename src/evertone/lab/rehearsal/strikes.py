@@ -9,14 +9,14 @@ from __future__ import annotations
 import enum
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evertone.errors import FaultError, UsageError
 from evertone.lab.faults import Fault, make_fault
-from evertone.lab.rehearsal.spans import parse_time, time_text
+from evertone.lab.rehearsal.spans import Span, clip, parse_time, time_text
 
-__all__ = ["VERBS", "Harm", "Names", "Strike", "VerbRow", "parse_strike"]
+__all__ = ["VERBS", "Harm", "Names", "Strike", "VerbRow", "parse_strike", "struck"]
 
 MAX_PHRASE_CHARS = 200
 MAX_STRIKES = 200
@@ -233,3 +233,13 @@ def _span(phrase: str, when: str, row: VerbRow, for_s: float) -> tuple[float, fl
             f"(--for), or begin earlier"
         )
     return at_s, until_s
+
+
+def struck(strikes: Sequence[Strike], harm: Harm, for_s: float) -> dict[str, list[Span]]:
+    """By host name, when it was struck so within ``for_s`` seconds."""
+    found: dict[str, list[Span]] = {}
+    for strike in strikes:
+        if strike.harm is harm:
+            for host in strike.hosts:
+                found.setdefault(host, []).append((strike.at_s, strike.until_s))
+    return {host: clip(spans, for_s) for host, spans in found.items()}
