@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the servers and tools of the interoperability tests where that can be done.
+# Installs the servers and tools that the tests run, where that can be done.
 # It never fails: a tool still missing skips its tests by name (with CI=true it fails them).
 set -eu
 cd "$(dirname "$0")/.."
@@ -16,6 +16,7 @@ need named bind9 named
 need sipp sip-tester
 need tshark tshark
 need ip iproute2
+need unshare util-linux
 
 [ -n "$missing" ] || exit 0
 # shellcheck disable=SC2086 # one word per package

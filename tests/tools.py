@@ -8,10 +8,10 @@ import subprocess
 from dataclasses import dataclass
 from functools import cache
 
-__all__ = ["TOOLS", "Tool", "missing", "program"]
+__all__ = ["PATH", "TOOLS", "Tool", "missing", "program"]
 
 # Debian keeps servers out of an ordinary user's path.
-_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
+PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,15 @@ TOOLS = {
         Tool("sipp", "sip-tester"),
         # Asking for link types opens the interface, which takes the privilege to capture.
         Tool("tshark", "tshark", ("dumpcap", "-i", "lo", "-L"), "capturing takes root here"),
+        Tool("ip", "iproute2"),
+        Tool("unshare", "util-linux"),
     )
 }
 
 
 def program(name: str) -> str:
     """The path of a program; LookupError names the command that installs it."""
-    path = shutil.which(name, path=_PATH)
+    path = shutil.which(name, path=PATH)
     if path is None:
         raise LookupError(f"{name} is not installed")
     return path
@@ -48,7 +50,7 @@ def program(name: str) -> str:
 def missing(name: str) -> str:
     """Why the tool cannot be used, with the remedy; empty if it can."""
     tool = TOOLS[name]
-    if shutil.which(tool.program, path=_PATH) is None:
+    if shutil.which(tool.program, path=PATH) is None:
         return f"{name} is missing: apt-get install {tool.package}"
     if tool.probe:
         try:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -103,18 +100,11 @@ def test_sleep_is_noticed_where_nothing_else_changed(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.rule("R8")
-@pytest.mark.skipif(bool(namespace.missing()), reason=namespace.missing())
+@pytest.mark.needs("ip", "unshare")
 @pytest.mark.parametrize("netlink", [True, False], ids=["netlink", "polling"])
 def test_a_network_of_its_own_changes_and_the_watch_tells(netlink: bool) -> None:
-    """See :mod:`tests.io.moving`, which runs in a network namespace without root's help."""
-    done = subprocess.run(
-        [*namespace.COMMAND, sys.executable, "-m", "tests.io.moving", str(int(netlink))],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    """See :mod:`tests.io.moving`, which runs in a network namespace."""
+    done = namespace.run_inside("tests.io.moving", str(int(netlink)))
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["another address"] == f"{SERVER} is reached from {AWAY} now, no more from {HOME}"

@@ -6,8 +6,6 @@ import random
 import re
 import socket
 import ssl
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -127,17 +125,10 @@ def test_no_port_is_left_for_tls(tmp_path: Path) -> None:
 
 
 @pytest.mark.rule("R8")
-@pytest.mark.skipif(bool(namespace.missing()), reason=namespace.missing())
+@pytest.mark.needs("ip", "unshare")
 def test_in_another_network_the_phone_registers_anew_from_its_new_address() -> None:
     """See :func:`main`, which runs in a network namespace."""
-    done = subprocess.run(
-        [*namespace.COMMAND, sys.executable, "-m", "tests.ui.test_run_network"],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = namespace.run_inside("tests.ui.test_run_network")
     assert done.returncode == 0, done.stderr
 
 
