@@ -1,7 +1,7 @@
 """Rules that are no rows: for each one change of the sources that disables it.
 
 The old text must stand in its file exactly once; where it has gone, the list is out of date
-and the run says so. A row is ``(rule, what is lost, file, old text, new text)``.
+and the run says so.
 """
 
 from __future__ import annotations

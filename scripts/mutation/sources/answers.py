@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from scripts.mutation.sources.row import EXCHANGE, REGISTERING, WALKER, Row
+
 __all__ = ["ROWS"]
 
-_WALKER = "redundancy/walker.py"
-_REGISTERING = "redundancy/registering.py"
-_EXCHANGE = "phone/exchanges.py"
-
-ROWS: tuple[tuple[str, str, str, str, str], ...] = (
+ROWS: tuple[Row, ...] = (
     (
         "A1",
         "the transaction of a REGISTER has its own CSeq",
@@ -68,7 +66,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "A2",
         "unless nothing else is left",
-        _WALKER,
+        WALKER,
         (
             "if row.move is Move.GIVE_UP and walk.passed_over and walk.purpose in"
             " _FULL_TIME_PURPOSES:"
@@ -85,7 +83,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "A3",
         "a challenge is answered",
-        _EXCHANGE,
+        EXCHANGE,
         "    401: Exchanges._challenged,\n    407: Exchanges._challenged,\n",
         "",
     ),
@@ -113,7 +111,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "A3",
         "nonces belong to their target",
-        _EXCHANGE,
+        EXCHANGE,
         '    return exchange.target, exchange.job.method == "REGISTER"\n',
         (
             '    return Target("", 0, exchange.target.transport), exchange.job.method =='
@@ -123,14 +121,14 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "A4",
         "Min-Expires is heeded",
-        _EXCHANGE,
+        EXCHANGE,
         "        exchange.asked_again = True\n",
         "        return False\n",
     ),
     (
         "A4",
         "once more only",
-        _EXCHANGE,
+        EXCHANGE,
         "if exchange.asked_again or not exchange.job.learned(response):",
         "if not exchange.job.learned(response):",
     ),
@@ -144,7 +142,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "A6",
         "redundancy_with_reg_fail",
-        _WALKER,
+        WALKER,
         "refusal_moves=bool(self._state.settings.redundancy_with_reg_fail_enable)",
         "refusal_moves=False",
     ),
@@ -213,14 +211,14 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "A11",
         "a late 2xx is recorded",
-        _REGISTERING,
+        REGISTERING,
         "                self.record(attempt, expires_s, now)\n",
         "                pass\n",
     ),
     (
         "A11",
         "it is removed where the line is elsewhere",
-        _REGISTERING,
+        REGISTERING,
         (
             "            self._removals.begin(registrar, attempt.hop, Rule.A11, now)\n"
             "        elif standing is None"
@@ -230,7 +228,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "A11",
         "it is removed at another target of the list",
-        _REGISTERING,
+        REGISTERING,
         (
             "            self._removals.begin(registrar, attempt.hop, Rule.A11, now)\n\n"
             "    # --- the end of a binding"
@@ -240,7 +238,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "A11",
         "nothing stands of what may have run out",
-        _REGISTERING,
+        REGISTERING,
         "            if expires_s > 0:\n",
         "            if True:\n",
     ),

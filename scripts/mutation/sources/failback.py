@@ -2,46 +2,43 @@
 
 from __future__ import annotations
 
+from scripts.mutation.sources.row import ENGINE, HOMING, HOPLIST, REGISTERING, WALKER, Row
+
 __all__ = ["ROWS"]
 
-_ENGINE = "redundancy/engine.py"
-_REGISTERING = "redundancy/registering.py"
-_HOMING = "redundancy/homing.py"
-_HOPLIST = "redundancy/hoplist.py"
-
-ROWS: tuple[tuple[str, str, str, str, str], ...] = (
+ROWS: tuple[Row, ...] = (
     (
         "B1",
         "every request begins at the primary",
-        _HOPLIST,
+        HOPLIST,
         "if stay or self.failback.start is not Start.TOP:",
         "if True:",
     ),
     (
         "B2",
         "the TTL",
-        _HOPLIST,
+        HOPLIST,
         'return None if ttl == float("inf") else self.away_since + ttl',
         "return None",
     ),
     (
         "B3",
         "home with the refresh",
-        _HOMING,
+        HOMING,
         "if walk.refresh and self._home_with_refresh(lst, now):",
         "if False:",
     ),
     (
         "B3",
         "a try that fails leads to the current target",
-        _HOMING,
+        HOMING,
         ("            return [home, *(hop for hop in lst.order() if hop is not home)]"),
         "            return [home]",
     ),
     (
         "B3",
         "a try that is refused does, too",
-        "redundancy/walker.py",
+        WALKER,
         "if walk.trying_home and row.step is Step.RESULT and attempt.hop.index == 0:",
         "if False:",
     ),
@@ -55,28 +52,28 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "B4",
         "0: not before the current one fails",
-        _HOPLIST,
+        HOPLIST,
         "self.away_since + timeout if timeout else None",
         "self.away_since + timeout",
     ),
     (
         "B4",
         "the last registered target",
-        _ENGINE,
+        ENGINE,
         ("if lst.failback.start is not Start.REGISTERED or not lst.path.register_on_enable:"),
         "if True:",
     ),
     (
         "B5",
         "what fell due waits for the end of the call",
-        _HOMING,
+        HOMING,
         "            if lst.home_due:\n                self.due(lst, now)",
         "            pass",
     ),
     (
         "B5",
         "the refresh waits, too",
-        _HOMING,
+        HOMING,
         (
             "        if not self._state.idle:\n"
             "            lst.home_due = True\n"
@@ -87,42 +84,42 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "B6",
         "at most every 30 s",
-        _HOPLIST,
+        HOPLIST,
         "HOME_SPACING_S = 30.0",
         "HOME_SPACING_S = 0.0",
     ),
     (
         "B6",
         "the binding left is removed",
-        _REGISTERING,
+        REGISTERING,
         "            self._removals.begin_leftovers(registration, attempt.hop, walk, now)",
         "            pass",
     ),
     (
         "B6",
         "one more REGISTER after a removal",
-        _REGISTERING,
+        REGISTERING,
         "if self._removals.ended(walk, now) and not self.under_way(walk.registrar):",
         "if False:",
     ),
     (
         "B6",
         "the primary alone",
-        _HOMING,
+        HOMING,
         "return list(lst.hops[:1]) if asked else []",
         "return list(lst.hops) if asked else []",
     ),
     (
         "B6",
         "the time runs anew after a failure",
-        _HOMING,
+        HOMING,
         ("        self.postpone(lst, now)\n        self._state.tell(\n            ProbeFailed,"),
         "        self._state.tell(\n            ProbeFailed,",
     ),
     (
         "B6",
         "an answer from before the line moved is no way home",
-        _ENGINE,
+        ENGINE,
         "lst.stay != walk.found and not just_failed:\n",
         "False:\n",
     ),
@@ -143,49 +140,49 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "B6",
         "a refusal, too, proves that a target has not failed",
-        "redundancy/walker.py",
+        WALKER,
         "judged.step is not _NEXT and len(self.walks) > 1",
         "judged.step is _DONE and len(self.walks) > 1",
     ),
     (
         "B7",
         "from the top of the list",
-        _HOPLIST,
+        HOPLIST,
         "        return [start, *(hop for hop in self.hops if hop is not start)]",
         "        return list(self.hops[start.index :])",
     ),
     (
         "B8",
         "a new primary counts as a failover",
-        _HOPLIST,
+        HOPLIST,
         "            self.away_since = now\n            return Change.NEW_PRIMARY",
         "            return Change.CHANGED",
     ),
     (
         "B8",
         "a current target that is gone is left at once",
-        _ENGINE,
+        ENGINE,
         "            self._registering.register(lst.registrar, Reason.RETRY, Rule.B8, now)",
         "            pass",
     ),
     (
         "B8",
         "a static list displaces nothing",
-        _HOPLIST,
+        HOPLIST,
         "            hops = _beside(before, old, hops)",
         "            pass",
     ),
     (
         "B8",
         "only what is new is a new primary",
-        _HOPLIST,
+        HOPLIST,
         ("if after.index > 0 and hops[0].target not in {h.target for h in old[: before.index]}:"),
         "if after.index > 0:",
     ),
     (
         "B9",
         "registered there first",
-        _ENGINE,
+        ENGINE,
         "            return not registration.stands_at(hop.target, now)",
         "            return False",
     ),
@@ -206,7 +203,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "B9",
         "the next target where it is refused",
-        "redundancy/walker.py",
+        WALKER,
         (
             "            self._hop_failed(walk, attempt, outcome, judged, now)\n"
             "\n"
@@ -217,7 +214,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "B10",
         "only to registered targets",
-        _ENGINE,
+        ENGINE,
         "    def may_signal(",
         (
             "    def may_signal(self, *a: object) -> bool:\n        return True\n\n"
@@ -227,21 +224,21 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "B10",
         "not with mode 0",
-        _HOPLIST,
+        HOPLIST,
         "            and self.failback.trigger is not FailbackTrigger.NONE\n",
         "",
     ),
     (
         "B10",
         "a call that hangs on such a target is ended",
-        _ENGINE,
+        ENGINE,
         ("if not walk.queue or not (stays or self._state.settings.call_survival):"),
         "if not walk.queue:",
     ),
     (
         "B10",
         "only with register_on_enable",
-        _HOPLIST,
+        HOPLIST,
         "            and self.path.register_on_enable\n",
         "",
     ),
@@ -255,14 +252,14 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "B11",
         "not with mode 0",
-        _REGISTERING,
+        REGISTERING,
         ("            and lst.failback.trigger is not FailbackTrigger.NONE  # modes 1-3 only\n"),
         "",
     ),
     (
         "B11",
         "0: not at once",
-        _REGISTERING,
+        REGISTERING,
         "            and lst.path.failback_subscribe_enable\n",
         "",
     ),

@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
+from scripts.mutation.sources.row import ENGINE, REGISTERING, REMOVALS, SERVING, WALKER, Row
+
 __all__ = ["ROWS"]
 
-_WALKER = "redundancy/walker.py"
-_ENGINE = "redundancy/engine.py"
-_REGISTERING = "redundancy/registering.py"
-_REMOVALS = "redundancy/removals.py"
-_SERVING = "redundancy/serving.py"
-
-ROWS: tuple[tuple[str, str, str, str, str], ...] = (
+ROWS: tuple[Row, ...] = (
     (
         "F1",
         "the other server serves",
-        _SERVING,
+        SERVING,
         "        moved, state.serving = serving != state.serving, serving\n",
         "        return\n",
     ),
     (
         "F1",
         "REGISTER to the working server at once",
-        _ENGINE,
+        ENGINE,
         "            self._registering.register(registrar, Reason.PROBE, down.rule, now)",
         "            pass",
     ),
     (
         "F1",
         "its 2xx makes it serve at once",
-        _SERVING,
+        SERVING,
         "            self.recompute(hop, now)\n",
         "            pass\n",
     ),
     (
         "F1",
         "registered with both",
-        _REGISTERING,
+        REGISTERING,
         (
             "        registrars = tuple(self._state.registrations)\n"
             "        if self._state.fallback is FallbackType.SUCCESSIVE:\n"
@@ -45,21 +41,21 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "F2",
         "the fallback REGISTER at expiry",
-        _REGISTERING,
+        REGISTERING,
         "        registrars = (FALLBACK,) if to_fallback else (WORKING, FALLBACK)",
         "        registrars = (WORKING,)",
     ),
     (
         "F2",
         "the other server where none stands",
-        _SERVING,
+        SERVING,
         "            return (WORKING, FALLBACK)\n        return (registrar,) if",
         "            return (registrar,)\n        return (registrar,) if",
     ),
     (
         "F2",
         "a try in flight is given up",
-        _REGISTERING,
+        REGISTERING,
         (
             "        self.stop(registrar, now)\n"
             "        state.timers.cancel(TimerKey(TimerKind.RETRY, registrar))\n"
@@ -69,14 +65,14 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "F3",
         "the line moves for a person",
-        _ENGINE,
+        ENGINE,
         "            state.on != walk.registrar or registration.binding(now) is None\n",
         "            False\n",
     ),
     (
         "F3",
         "nobody waits: no move",
-        _SERVING,
+        SERVING,
         (
             "            if not someone_waits and state.on is not None:\n"
             "                return (begin,)\n"
@@ -86,7 +82,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "F4",
         "the working server is tried",
-        _SERVING,
+        SERVING,
         (
             "            state.timers.set(PROBE, now + state.settings.fallback_timeout +"
             " state.spread_s())\n"
@@ -96,21 +92,21 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "F4",
         "the fallback binding is removed",
-        _REMOVALS,
+        REMOVALS,
         "                self.begin(registrar, binding.hop, Rule.F4, now)",
         "                pass",
     ),
     (
         "F4",
         "not while a call hangs there",
-        _REMOVALS,
+        REMOVALS,
         "sorted(state.leaving - state.call_registrars)",
         "sorted(state.leaving)",
     ),
     (
         "F4",
         "again after a failed try",
-        _REGISTERING,
+        REGISTERING,
         (
             "            state.timers.set(PROBE, now + state.settings.fallback_timeout +"
             " state.spread_s())\n"
@@ -121,28 +117,28 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "F4",
         "what is under way elsewhere is called off",
-        _REGISTERING,
+        REGISTERING,
         ("                self.stop(other, now)  # its answer would take the line back\n"),
         "                pass\n",
     ),
     (
         "F5",
         "again at the working server",
-        _SERVING,
+        SERVING,
         "        return (WORKING, FALLBACK)\n",
         "        return (FALLBACK, WORKING)\n",
     ),
     (
         "F4",
         "only a failure leads back to the working server",
-        _SERVING,
+        SERVING,
         "if state.on is None or (state.on == FALLBACK and after_failure):",
         "if state.on is None or state.on == FALLBACK:",
     ),
     (
         "F5",
         "nothing is home while neither server answers",
-        _SERVING,
+        SERVING,
         "        elif moved:\n            self._stranded = True\n",
         '        elif moved:\n            self._announce_home(now, hop, Rule.F1, "")\n',
     ),
@@ -166,7 +162,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "F7",
         "all follow in successive mode",
-        _REGISTERING,
+        REGISTERING,
         " and served != registrar:\n",
         " and False:\n",
     ),
@@ -180,7 +176,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "F8",
         "only when the whole list is",
-        _WALKER,
+        WALKER,
         "            self._in_turn(walk, now)\n        else:\n            self._advance(walk, now)",
         (
             "            self._leg_spent(walk, now)\n"
@@ -190,7 +186,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "F8",
         "a next hop of the dialog's own is no server of ours",
-        _ENGINE,
+        ENGINE,
         ("if walk.purpose is Purpose.IN_DIALOG and not self._whole_list_failed(walk):"),
         "if False:",
     ),

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+from scripts.mutation.sources.row import LOCATE, WALKER, Row
+
 __all__ = ["ROWS"]
 
-_WALKER = "redundancy/walker.py"
-_LOCATE = "dns/locate.py"
-
-ROWS: tuple[tuple[str, str, str, str, str], ...] = (
+ROWS: tuple[Row, ...] = (
     (
         "D1",
         "a literal asks no DNS",
-        _LOCATE,
+        LOCATE,
         "        if literal is not None:\n            return self._at_literal",
         "        if False and literal is not None:\n            return self._at_literal",
     ),
     (
         "D2",
         "a port leaves only addresses to ask",
-        _LOCATE,
+        LOCATE,
         "        if self.where.port:\n",
         "        if self.where.port and fixed is not None:\n",
     ),
     (
         "D3",
         "NAPTR first",
-        _LOCATE,
+        LOCATE,
         "            hops = yield from self._by_naptr()",
         "            hops = yield from self._by_srv((Transport.UDP,))",
     ),
@@ -36,33 +35,33 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "key=lambda naptr: (naptr.order, naptr.preference)",
         "key=lambda naptr: (naptr.preference, naptr.order)",
     ),
-    ("D4", "no regexp", _LOCATE, "            and not n.regexp\n", ""),
-    ("D4", "eight steps", _LOCATE, "_MAX_STEPS = 8 ", "_MAX_STEPS = 80 "),
+    ("D4", "no regexp", LOCATE, "            and not n.regexp\n", ""),
+    ("D4", "eight steps", LOCATE, "_MAX_STEPS = 8 ", "_MAX_STEPS = 80 "),
     (
         "D4",
         "usable services only",
-        _LOCATE,
+        LOCATE,
         "            if n.service in SERVICES\n            and not n.regexp\n",
         "            if not n.regexp\n",
     ),
     (
         "D4",
         "a later record where the first yields no target",
-        _LOCATE,
+        LOCATE,
         ("            if hops:\n                return hops\n        if failure is not None:\n"),
         "            return hops\n        if failure is not None:\n",
     ),
     (
         "D4",
         "no circles",
-        _LOCATE,
+        LOCATE,
         "        if name in self._steps:\n",
         "        if False:\n",
     ),
     (
         "D5",
         "a static SRV record makes its transport asked for",
-        _LOCATE,
+        LOCATE,
         (
             "        transports |= {t for t in Transport if"
             " self._statics.lookup(self._srv_question(t))}\n"
@@ -72,14 +71,14 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "D6",
         "SRV for the transport that is set",
-        _LOCATE,
+        LOCATE,
         "            hops = yield from self._by_srv((fixed,))",
         "            hops = yield from self._host(fixed, self._name, _Trail())",
     ),
     (
         "D6",
         "a port leaves only addresses to ask",
-        _LOCATE,
+        LOCATE,
         "        if self.where.port:\n",
         "        if self.where.port and fixed is None:\n",
     ),
@@ -107,7 +106,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "D7",
         "target . is not offered",
-        _LOCATE,
+        LOCATE,
         "            self._denied = True\n",
         "            pass\n",
     ),
@@ -128,14 +127,14 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "D8",
         "SRV port 0 is the default port",
-        _LOCATE,
+        LOCATE,
         "port = self.where.port or port or transport.default_port",
         "port = self.where.port or port or 5060",
     ),
     (
         "D8",
         "all addresses of a host",
-        _LOCATE,
+        LOCATE,
         "for record in found.records[:_MAX_ADDRESSES]",
         "for record in found.records[:1]",
     ),
@@ -149,7 +148,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "D9",
         "AAAA beside A",
-        _LOCATE,
+        LOCATE,
         "rtypes = [(4, RrType.A), (6, RrType.AAAA)]",
         "rtypes = [(4, RrType.A)]",
     ),
@@ -163,21 +162,21 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "D9",
         "a family that cannot be sent to is not asked for",
-        _LOCATE,
+        LOCATE,
         "if family in self._families]",
         "if family]",
     ),
     (
         "D10",
         "no SRV: the addresses of the name itself",
-        _LOCATE,
+        LOCATE,
         "        return (yield from self._host(fixed or Transport.UDP, self._name, _Trail()))",
         "        return []",
     ),
     (
         "D11",
         "the shortest TTL",
-        _LOCATE,
+        LOCATE,
         "self._valid_until = min(self._valid_until, found.valid_until)",
         "self._valid_until = found.valid_until",
     ),
@@ -264,7 +263,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "D13",
         "static addresses keep their order",
-        _LOCATE,
+        LOCATE,
         "None if static else self._draw",
         "self._draw",
     ),
@@ -313,7 +312,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "D15",
         "one resolution per request",
-        _WALKER,
+        WALKER,
         "            self._in_turn(walk, now)\n        else:\n            self._advance(walk, now)",
         (
             "            self._in_turn(walk, now)\n        else:\n            walk.queue.clear()\n"

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from scripts.mutation.sources.row import HOMING, HOPLIST, REGISTERING, WALKER, Row
+
 __all__ = ["ROWS"]
 
-_WALKER = "redundancy/walker.py"
-_REGISTERING = "redundancy/registering.py"
-_HOMING = "redundancy/homing.py"
-_HOPLIST = "redundancy/hoplist.py"
-
-ROWS: tuple[tuple[str, str, str, str, str], ...] = (
+ROWS: tuple[Row, ...] = (
     (
         "X1",
         "a dead target is passed over",
-        _WALKER,
+        WALKER,
         "            skip_s=self._state.settings.skip_unavailable,",
         "            skip_s=0,",
     ),
@@ -27,7 +24,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "X1",
         "unless nothing else is left",
-        _WALKER,
+        WALKER,
         (
             "if row.move is Move.GIVE_UP and walk.passed_over and walk.purpose in"
             " _FULL_TIME_PURPOSES:"
@@ -44,21 +41,21 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "X2",
         "no call is delayed",
-        _WALKER,
+        WALKER,
         ("        if walk.purpose is Purpose.REGISTER:  # a failover that nobody waits for\n"),
         "        if True:\n",
     ),
     (
         "X2",
         "tries home are spread",
-        _HOMING,
+        HOMING,
         "self._state.timers.set(key, ready + self._state.spread_s())",
         "self._state.timers.set(key, ready)",
     ),
     (
         "X3",
         "settle",
-        _HOPLIST,
+        HOPLIST,
         "        return self.answers_since is not None and now - self.answers_since >= settle_s",
         "        return True",
     ),
@@ -72,14 +69,14 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "X3",
         "mode 0 stays, too",
-        _HOMING,
+        HOMING,
         "stay=not self._settling.settled(lst, now)",
         "stay=False",
     ),
     (
         "X3",
         "the refresh waits, too",
-        _HOMING,
+        HOMING,
         (
             "        if not self._settling.settled(lst, now):\n"
             "            self.due(lst, now)  # it waits for X3\n"
@@ -90,14 +87,14 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "X3",
         "the working server, too",
-        _REGISTERING,
+        REGISTERING,
         "        if not self._may_go_home(WORKING, now):\n",
         "        if False:\n",
     ),
     (
         "X3",
         "the first proxy, too",
-        _REGISTERING,
+        REGISTERING,
         (
             "if not self._settling.settled(self._state.hop_list(self._state.serving,"
             " Group.PROXY1), now):"

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
+from scripts.mutation.sources.row import ENGINE, HOMING, REGISTERING, SERVING, WALKER, Row
+
 __all__ = ["ROWS"]
 
-_WALKER = "redundancy/walker.py"
-_ENGINE = "redundancy/engine.py"
-_REGISTERING = "redundancy/registering.py"
-_HOMING = "redundancy/homing.py"
-_SERVING = "redundancy/serving.py"
-
-ROWS: tuple[tuple[str, str, str, str, str], ...] = (
+ROWS: tuple[Row, ...] = (
     (
         "P1",
         "the path is the proxy's",
@@ -28,7 +24,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "P1",
         "a live path: the registrar is at fault",
-        _WALKER,
+        WALKER,
         "            walk.path_alive = True\n",
         "            pass\n",
     ),
@@ -49,28 +45,28 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "P2",
         "tries of proxy 1",
-        _SERVING,
+        SERVING,
         "            state.timers.set(PROXY_PROBE, now + interval + state.spread_s())\n",
         "",
     ),
     (
         "P2",
         "the line moves with a call",
-        _ENGINE,
+        ENGINE,
         ("            return True  # P2: always successively, so the line moves with the call\n"),
         "            pass\n",
     ),
     (
         "P2",
         "again after a failed try",
-        _REGISTERING,
+        REGISTERING,
         "            self._probe_proxy_later(now)\n\n    def _probe_proxy_later",
         "            pass\n\n    def _probe_proxy_later",
     ),
     (
         "P2",
         "a dead proxy says nothing of the server",
-        _ENGINE,
+        ENGINE,
         (
             "        if walk.rule is Rule.P2:\n"
             "            return  # the other proxy serves: nothing is said of the server\n"
@@ -80,7 +76,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "P2",
         "what began by proxy 2 does not lead back to it",
-        _SERVING,
+        SERVING,
         "if hop.group.is_proxy and (hop.group is Group.PROXY1 or began is not Group.PROXY2):\n",
         "if hop.group.is_proxy:\n",
     ),
@@ -108,14 +104,14 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "C1",
         "then the other server",
-        _SERVING,
+        SERVING,
         "        return (begin, *(r for r in configured if r != begin))",
         "        return (begin,)",
     ),
     (
         "C2",
         "the other targets of the list",
-        _HOMING,
+        HOMING,
         "            return lst.order(at)\n",
         "            return lst.order(at)[:1]\n",
     ),
@@ -143,14 +139,14 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "C2",
         "the list of its own proxy first",
-        _HOMING,
+        HOMING,
         ("                return (path, *(other for other in paths if other is not path))\n"),
         "                return paths\n",
     ),
     (
         "C2",
         "a dialog elsewhere does not move the line",
-        _ENGINE,
+        ENGINE,
         "            return just_failed\n",
         "            return True\n",
     ),
@@ -178,7 +174,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "C4",
         "a stop waits for the BYE",
-        _ENGINE,
+        ENGINE,
         (
             '            if walk.method != "BYE":  # the peer of a call just hung up must'
             " hear of it (C4)\n"
@@ -189,7 +185,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "C5",
         "a line without registration calls",
-        _ENGINE,
+        ENGINE,
         "            state.on != walk.registrar or registration.binding(now) is None\n",
         "            state.on not in (None, walk.registrar)\n",
     ),

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
+from scripts.mutation.sources.row import ENGINE, HOPLIST, REGISTERING, Row
+
 __all__ = ["ROWS"]
 
-_ENGINE = "redundancy/engine.py"
-_REGISTERING = "redundancy/registering.py"
-_HOPLIST = "redundancy/hoplist.py"
-
-ROWS: tuple[tuple[str, str, str, str, str], ...] = (
+ROWS: tuple[Row, ...] = (
     (
         "R1",
         "the primary first",
-        _HOPLIST,
+        HOPLIST,
         "            if not self.away:\n                return list(self.hops)\n",
         "            if not self.away:\n                return list(reversed(self.hops))\n",
     ),
     (
         "R1",
         "the primary of a list that is spent comes first",
-        _REGISTERING,
+        REGISTERING,
         "                self._homing.forget(registrar)\n",
         "                pass\n",
     ),
     (
         "R2",
         "a server whose list has failed is unavailable",
-        _ENGINE,
+        ENGINE,
         ('        self._serving.down(registrar, walk.hop, str(walk.last_outcome or ""), now)\n'),
         "        pass\n",
     ),
@@ -110,7 +108,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "R5",
         "a clean stop removes our bindings",
-        _ENGINE,
+        ENGINE,
         (
             "                self._registering.removals.begin("
             "registration.registrar, binding.hop, Rule.R5, now)"
@@ -127,7 +125,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "R6",
         "again after the interval",
-        _REGISTERING,
+        REGISTERING,
         "        state.timers.set(TimerKey(TimerKind.RETRY, registrar), now + wait)",
         "        pass",
     ),
@@ -162,21 +160,21 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "R8",
         "all lines anew",
-        _ENGINE,
+        ENGINE,
         "        self._serving.begin_anew()\n        self._registering.begin_all(_START, now)\n",
         "        self._serving.begin_anew()\n",
     ),
     (
         "R8",
         "what is under way is called off",
-        _ENGINE,
+        ENGINE,
         "        self._registering.stop_all(now)\n",
         "",
     ),
     (
         "R8",
         "the old bindings are void",
-        _ENGINE,
+        ENGINE,
         "            registration.clear(now)\n",
         "",
     ),
@@ -204,7 +202,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "R9",
         "the same target first",
-        _REGISTERING,
+        REGISTERING,
         "        walk.first = first\n",
         "",
     ),

@@ -2,81 +2,78 @@
 
 from __future__ import annotations
 
+from scripts.mutation.sources.row import ENGINE, EXCHANGE, SCHEDULE, WALKER, Row
+
 __all__ = ["ROWS"]
 
-_SCHEDULE = "schedule.py"
-_WALKER = "redundancy/walker.py"
-_ENGINE = "redundancy/engine.py"
-_EXCHANGE = "phone/exchanges.py"
-
-ROWS: tuple[tuple[str, str, str, str, str], ...] = (
+ROWS: tuple[Row, ...] = (
     (
         "S1",
         "no target is judged before 4 s",
-        _SCHEDULE,
+        SCHEDULE,
         "_NEVER_BEFORE_S = 4.0",
         "_NEVER_BEFORE_S = 0.0",
     ),
     (
         "S1",
         "the intervals double",
-        _SCHEDULE,
+        SCHEDULE,
         'wait * 2 if method == "INVITE" else min(wait * 2, timers.t2)',
         'wait if method == "INVITE" else min(wait, timers.t2)',
     ),
     (
         "S1",
         "as often as configured",
-        _SCHEDULE,
+        SCHEDULE,
         "_intervals(method, timers)[:resends]",
         "_intervals(method, timers)[:3]",
     ),
     (
         "S1",
         "one more interval after the last send",
-        _SCHEDULE,
+        SCHEDULE,
         "times[-1] + waits[len(times) - 1]",
         "times[-1]",
     ),
     (
         "S1",
         "capped at T2",
-        _SCHEDULE,
+        SCHEDULE,
         'wait * 2 if method == "INVITE" else min(wait * 2, timers.t2)',
         "wait * 2",
     ),
     (
         "S1",
         "no cap for INVITE",
-        _SCHEDULE,
+        SCHEDULE,
         'wait * 2 if method == "INVITE" else min(wait * 2, timers.t2)',
         "min(wait * 2, timers.t2)",
     ),
     (
         "S2",
         "64*T1 is the end of resends",
-        _SCHEDULE,
+        SCHEDULE,
         "        if at >= timers.timeout_s:\n            break\n",
         "",
     ),
     (
         "S2",
         "64*T1 is the end of waiting",
-        _SCHEDULE,
+        SCHEDULE,
         "_NEVER_BEFORE_S), timers.timeout_s)",
         "_NEVER_BEFORE_S), 10 * timers.timeout_s)",
     ),
     (
         "S3",
         "a call that joined the last one goes on",
-        _WALKER,
+        WALKER,
         "            self._leave_extended(attempt_id, outcome, now)\n",
         "",
     ),
     (
         "S3",
         "the last target gets the whole time",
-        _WALKER,
+        WALKER,
         (
             "            walk.extended = True\n"
             "            self._state.out.append(Extend(attempt_id))\n"
@@ -88,28 +85,28 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "S3",
         "not while targets are left",
-        _WALKER,
+        WALKER,
         "            hops_left=walk.hops_left(),",
         "            hops_left=False,",
     ),
     (
         "S3",
         "not while a binding stands",
-        _ENGINE,
+        ENGINE,
         "        return state.on is None\n",
         "        return True\n",
     ),
     (
         "S3",
         "not for a server that is not serving",
-        _ENGINE,
+        ENGINE,
         "return walk.registrar == state.serving",
         "return True",
     ),
     (
         "S4",
         "connecting counts",
-        _EXCHANGE,
+        EXCHANGE,
         "spent = now - exchange.began if exchange.round == 0 else 0.0",
         "spent = 0.0",
     ),
@@ -123,7 +120,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "S4",
         "a connection that cannot be made ends the wait",
-        _EXCHANGE,
+        EXCHANGE,
         (
             "        self._timers.cancel(Timer(TimerKind.CONNECT, exchange.id))\n"
             "        self._fail(exchange, cause, text, now)\n"
@@ -133,21 +130,21 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "S4",
         "a connection that ends, ends the wait",
-        _EXCHANGE,
+        EXCHANGE,
         "                self._fail(leg.exchange, cause, text, now)\n",
         "                pass\n",
     ),
     (
         "S5",
         "an ICMP error ends the wait",
-        _EXCHANGE,
+        EXCHANGE,
         "            self._fail(leg.exchange, Cause.ICMP, event.text, now)",
         "            pass",
     ),
     (
         "S6",
         "100 and then nothing is told from silence",
-        _EXCHANGE,
+        EXCHANGE,
         "alive = stalled or leg.seen > 0",
         "alive = False",
     ),
