@@ -9,6 +9,8 @@ _ONE = "a line with one server stands on none (F2): what an expiry leads to is f
 _NOBODY = "there is no other server that could serve; that it is tried again is R6's own code"
 _STANDS = "a concurrent line stands on no server (F2): what an expiry leads to is successive"
 _MOVES = "successive: only a binding moves the line; that it is tried again is R6's own code"
+# calls
+_OWED = "owing is done by waiting: that BYE comes once the ACK does, or is given up, says ENDED"
 # subscriptions
 _NOTHING_THERE = "such a subscription has no dialog, no request and no timer to be forgotten"
 # transactions
@@ -54,6 +56,7 @@ EQUAL: dict[str, str] = {
     **_DOWN,
     **_SUBSCRIPTIONS,
     **_STOPPED,
+    "TABLE[CallState.ANSWERING][CallEvent.HANGUP].act": _OWED,
     "client INVITE[EXTENDED][EXPIRY] without STOP_RESENDS": _ALL_RESENT,
     "client INVITE[PROCEEDING][PROVISIONAL].next": _NO_EXPIRY,
     "client non-INVITE[EXTENDED][EXPIRY] without STOP_RESENDS": _ALL_RESENT,

@@ -5,7 +5,9 @@ A row's rule is mutated, too, where somebody is told of it: in an event, or with
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import TypeVar
 
 from scripts.mutation.equal import EQUAL
 from scripts.mutation.members import member_mutants
@@ -14,10 +16,11 @@ from scripts.mutation.mutant import Mutant
 from evertone.dns.locate import FLAGS, SERVICES, Flag
 from evertone.dns.sources import ORDER
 from evertone.model import OutcomeKind
-from evertone.phone.call_states import TABLE, Act, CallState
+from evertone.phone.call_states import TABLE as CALLS
+from evertone.phone.call_states import Step as CallStep
 from evertone.phone.outcome import ROWS
 from evertone.phone.subscription_states import TABLE as SUBSCRIPTIONS
-from evertone.phone.subscription_states import Act as SubscriptionAct
+from evertone.phone.subscription_states import Step as SubscriptionStep
 from evertone.redundancy.policy import (
     CAUSE_RULES,
     DOWN_ROWS,
@@ -202,31 +205,31 @@ def _dns() -> Iterator[Mutant]:
 # --- tables that bear no rules ------------------------------------------------------------------
 
 
+S = TypeVar("S", bound=Enum)
+E = TypeVar("E", bound=Enum)
+
+
 def _calls() -> Iterator[Mutant]:
-    tests = ("tests/phone",)
-    for state, steps in TABLE.items():
-        for event, step in steps.items():
-            if step.state is state and step.act is Act.NOTHING:
-                continue
-            at = f"TABLE[CallState.{state.name}][CallEvent.{event.name}]"
-            tail = f"{at} = Step(CallState.{state.name})"
-            yield _row(at, "phone/call_states.py", tail, tests=tests)
-            if step.act is not Act.NOTHING and step.state is not CallState.ENDED:
-                tail = f"{at} = Step(CallState.{step.state.name})"
-                yield _row(f"{at}.act", "phone/call_states.py", tail, tests=tests)
+    return _states("phone/call_states.py", CALLS, "tests/phone")
 
 
 def _subscriptions() -> Iterator[Mutant]:
-    tests = ("tests/phone/test_subscription.py",)
-    for state, steps in SUBSCRIPTIONS.items():
+    file, test = "phone/subscription_states.py", "tests/phone/test_subscription.py"
+    return _states(file, SUBSCRIPTIONS, test)
+
+
+def _states(
+    file: str, table: Mapping[S, Mapping[E, CallStep | SubscriptionStep]], *tests: str
+) -> Iterator[Mutant]:
+    """A cell of ``TABLE`` without all of it, and without what it does beside the new state."""
+    for state, steps in table.items():
         for event, step in steps.items():
-            if step.state is state and step.act is SubscriptionAct.NOTHING:
-                continue
-            at = f"TABLE[SubscriptionState.{state.name}][SubscriptionEvent.{event.name}]"
-            for to in dict.fromkeys((state, step.state)):  # without all of it, without its act
-                name = at if to is state else f"{at}.act"
-                tail = f"{at} = Step(SubscriptionState.{to.name})"
-                yield _row(name, "phone/subscription_states.py", tail, tests=tests)
+            acts, moves = step.act.name != "NOTHING", step.state is not state
+            at = f"TABLE[{state}][{event}]"
+            if acts or moves:
+                yield _row(at, file, f"{at} = Step({state})", tests=tests)
+            if acts and moves:
+                yield _row(f"{at}.act", file, f"{at} = Step({step.state})", tests=tests)
 
 
 def _transactions() -> Iterator[Mutant]:

@@ -392,8 +392,9 @@ def test_hung_up_while_an_earlier_leg_is_waited_for_cancels_that_leg() -> None:
 
 
 @pytest.mark.rule("A13", "C4")
-def test_hung_up_while_ringing_cancels_and_goes_nowhere_else() -> None:
-    desk = two_servers(replying(180), accepting())
+@pytest.mark.parametrize("said", [100, 180])
+def test_hung_up_before_the_answer_cancels_and_goes_nowhere_else(said: int) -> None:
+    desk = two_servers(replying(said), accepting())
     call = desk.phone.call(1, "555", desk.now)
     desk.drain()
     desk.phone.hangup(call, desk.now)
