@@ -133,7 +133,7 @@ ROWS: tuple[Row, ...] = (
     (
         "B6",
         "what was passed over is tried where the line is by now",
-        "redundancy/walker.py",
+        WALKER,
         "return walk.take_passed_over(lst.order())",
         "return walk.take_passed_over([*lst.hops])",
     ),
