@@ -72,6 +72,13 @@ ROWS: tuple[Row, ...] = (
     ),
     (
         "S3",
+        "a call that joins it when its time is up goes on at once",
+        WALKER,
+        "        if other.extended and other.attempt is not None:\n",
+        "        if False:\n",
+    ),
+    (
+        "S3",
         "the last target gets the whole time",
         WALKER,
         (

@@ -145,12 +145,7 @@ class Walker:
         walk = self._attempts.get(attempt_id)
         if walk is None or walk.attempt is None:
             return
-        attempt = walk.attempt
-        sends = len(send_times(attempt.method, attempt.resends, self._state.sip_timers))
-        if attempt.hop.target.transport.reliable:
-            sends = 1
-        text = f"after {sends} send{'s' if sends != 1 else ''}"
-        outcome = Outcome(OutcomeKind.UNAVAILABLE, cause=Cause.SILENCE, text=text)
+        outcome = self._silence_of(walk.attempt)
         if self._is_last_chance(walk, now):
             walk.extended = True
             self._state.out.append(Extend(attempt_id))
@@ -158,6 +153,14 @@ class Walker:
             return
         self._state.out.append(Abandon(attempt_id))
         self.finished(attempt_id, outcome, 0, now)
+
+    def _silence_of(self, attempt: Attempt) -> Outcome:
+        """That no answer came in S1's time."""
+        sends = len(send_times(attempt.method, attempt.resends, self._state.sip_timers))
+        if attempt.hop.target.transport.reliable:
+            sends = 1
+        text = f"after {sends} send{'s' if sends != 1 else ''}"
+        return Outcome(OutcomeKind.UNAVAILABLE, cause=Cause.SILENCE, text=text)
 
     def _leave_extended(self, attempt_id: int, outcome: Outcome, now: float) -> None:
         """A REGISTER waits for 64*T1 as its last; a call that had joined it and may go elsewhere
@@ -266,11 +269,19 @@ class Walker:
             attempts = self._attempts
             in_flight = self._register_in_flight(walk.registrar, hop.target) if attempts else None
             if in_flight is not None:
-                walk.stage = Stage.JOINED
-                self._joiners.setdefault(in_flight, []).append(walk)
+                self._join(walk, in_flight, now)
                 return
         walk.stage = _REGISTERING if first else _TRYING
         self._send(walk, hop, "REGISTER" if first else walk.method, now)
+
+    def _join(self, walk: Walk, attempt_id: int, now: float) -> None:
+        """Wait for somebody else's REGISTER; for one whose time by S1 is up already, and that
+        only waits because it is the last of its own, only if this walk has no other way (S3)."""
+        walk.stage = Stage.JOINED
+        self._joiners.setdefault(attempt_id, []).append(walk)
+        other = self._attempts[attempt_id]
+        if other.extended and other.attempt is not None:
+            self._leave_extended(attempt_id, self._silence_of(other.attempt), now)
 
     def _register_in_flight(self, registrar: int, target: Target) -> int | None:
         for attempt_id, walk in self._attempts.items():
