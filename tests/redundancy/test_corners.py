@@ -10,6 +10,7 @@ from evertone import events
 from evertone.config.settings import ProxySettings, ServerSettings
 from evertone.model import Cause, Group, Hop, HopSource, Outcome, OutcomeKind, Transport
 from evertone.redundancy import interface as io
+from evertone.rules import Rule
 from tests.redundancy.bench import FORBIDDEN, OK, REFUSED, SILENT, Bench, hops, line, target
 
 S1, S2, P1, P2 = Group.SERVER1, Group.SERVER2, Group.PROXY1, Group.PROXY2
@@ -291,3 +292,6 @@ def test_a_call_that_joined_a_register_waits_for_its_own_time_only(
     at, outcome, attempt = bench.completed[call]
     assert outcome.ok and attempt is not None and attempt.registrar == 2
     assert goes_on <= at < goes_on + 0.5
+    # and it says why it goes on (seed 97002987)
+    first = bench.saw(events.TargetFailed)[0]
+    assert (first.at, first.hop and first.hop.target, first.rule) == (goes_on, target(1), Rule.S1)

@@ -72,6 +72,13 @@ ROWS: tuple[Row, ...] = (
     ),
     (
         "S3",
+        "a call that leaves it says why",
+        WALKER,
+        '                    self._tell_failed(joiner, joiner.hop, "REGISTER", outcome, Rule.S1, now)',
+        "                    pass",
+    ),
+    (
+        "S3",
         "a call that joins it when its time is up goes on at once",
         WALKER,
         "        if other.extended and other.attempt is not None:\n",

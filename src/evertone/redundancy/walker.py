@@ -168,6 +168,8 @@ class Walker:
         for joiner in list(self._joiners.get(attempt_id, ())):
             if joiner.purpose is _REQUEST and not self._is_last_chance(joiner, now):
                 self._joiners[attempt_id].remove(joiner)
+                if joiner.hop is not None:
+                    self._tell_failed(joiner, joiner.hop, "REGISTER", outcome, Rule.S1, now)
                 self._joined_over(joiner, outcome, _NEXT, now)
 
     def finished(self, attempt_id: int, outcome: Outcome, expires_s: int, now: float) -> None:
@@ -412,6 +414,16 @@ class Walker:
         hop = attempt.hop
         self._found_wanting(walk, hop, outcome)
         rule = CAUSE_RULES[outcome.cause] if outcome.cause is not None else judged.rule
+        self._tell_failed(walk, hop, attempt.method, outcome, rule, now)
+        self._host.hop_failed(walk, hop, outcome, now)
+        if walk.purpose is Purpose.REGISTER:  # a failover that nobody waits for
+            self._in_turn(walk, now)
+        else:
+            self._advance(walk, now)
+
+    def _tell_failed(
+        self, walk: Walk, hop: Hop, method: str, outcome: Outcome, rule: Rule, now: float
+    ) -> None:
         self._state.tell(
             TargetFailed,
             now,
@@ -419,14 +431,9 @@ class Walker:
             hop=hop,
             rule=rule,
             reason=str(outcome),
-            method=attempt.method,
+            method=method,
             outcome=outcome,
         )
-        self._host.hop_failed(walk, hop, outcome, now)
-        if walk.purpose is Purpose.REGISTER:  # a failover that nobody waits for
-            self._in_turn(walk, now)
-        else:
-            self._advance(walk, now)
 
     def _in_turn(self, walk: Walk, now: float) -> None:
         """X2: a thousand phones shall not come at once."""
