@@ -74,8 +74,8 @@ ROWS: tuple[Row, ...] = (
         "S3",
         "a call that leaves it says why",
         WALKER,
-        '                    self._tell_failed(joiner, joiner.hop, "REGISTER", outcome, Rule.S1, now)',
-        "                    pass",
+        'self._tell_failed(joiner, joiner.hop, "REGISTER", outcome, Rule.S1, now)',
+        "pass",
     ),
     (
         "S3",
