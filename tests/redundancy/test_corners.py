@@ -295,3 +295,38 @@ def test_a_call_that_joined_a_register_waits_for_its_own_time_only(
     # and it says why it goes on (seed 97002987)
     first = bench.saw(events.TargetFailed)[0]
     assert (first.at, first.hop and first.hop.target, first.rule) == (goes_on, target(1), Rule.S1)
+
+
+def undelivered() -> Bench:
+    """At t = 20: the proxy has said 100 to the line's first REGISTER, and nothing comes of it."""
+    server = ServerSettings(address="192.0.2.9", register_on_enable=1)
+    proxies = (ProxySettings(address="edge.example"), ProxySettings())
+    settings = line(server, outbound_proxy_enable=1, outbound_proxy=proxies)
+    bench = Bench(settings, {Group.PROXY1: hops(Group.PROXY1, 1)})
+    bench.set(t1=Outcome(OutcomeKind.UNAVAILABLE, cause=Cause.STALLED))
+    bench.rtt_s = 32.0
+    bench.start()
+    bench.run(20)
+    return bench
+
+
+@pytest.mark.rule("P1", "S6", "C5")
+def test_a_call_asks_itself_where_a_register_of_before_came_to_nothing() -> None:
+    """Found by the swarm (seed 97007400): a live proxy could not deliver a REGISTER; the server
+    was back long before the user dialled, and the call failed with that REGISTER."""
+    bench = undelivered()
+    bench.set(t1=OK)
+    bench.rtt_s = 0.01
+    call = bench.request()  # joins the REGISTER (B9)
+    bench.run(40)
+    assert bench.sent() == [(0.0, "REGISTER", 1), (32.0, "REGISTER", 1), (32.01, "INVITE", 1)]
+    assert bench.completed[call][1].ok
+
+
+@pytest.mark.rule("P1", "S6")
+def test_what_a_call_is_told_of_a_register_of_others_is_doubted_once_only() -> None:
+    bench = undelivered()
+    calls = [bench.request() for _ in range(3)]
+    bench.run(200)
+    ends = [round(bench.completed[call][0]) for call in calls]
+    assert ends == [64, 64, 64], "the line's own REGISTER, and one that they share"

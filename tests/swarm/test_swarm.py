@@ -63,6 +63,8 @@ FAILED_ONCE = {
     88001914: "a BYE had found wanting what refused another one since, and its answer led home",
     88001240: "the check forgot that a phone that hears nothing hears no DNS either (D11)",
     88001686: "the check took one server by UDP and by TCP for one target (B9)",
+    97007400: "a call failed with a REGISTER that a live proxy could not deliver long before",
+    97006831: "the same as 97002987, by another list",
     97002987: "a call left a REGISTER that it had joined, and did not say why",
     96003247: "a call joined a REGISTER whose time was up and waited 64*T1 with it",
     95000479: "a call that came back to what it had passed over began at the primary again",

@@ -9,6 +9,20 @@ __all__ = ["ROWS"]
 ROWS: tuple[Row, ...] = (
     (
         "P1",
+        "what a proxy could not deliver before says little of now",
+        WALKER,
+        "return stalled and walk.purpose is _REQUEST and not walk.heard_little",
+        "return False",
+    ),
+    (
+        "P1",
+        "but that counts once only",
+        WALKER,
+        "            walk.path_alive = walk.heard_little = True\n",
+        "            walk.path_alive = True\n",
+    ),
+    (
+        "P1",
         "the path is the proxy's",
         "config/settings.py",
         "return self.proxies() or (",

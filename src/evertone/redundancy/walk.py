@@ -82,6 +82,8 @@ class Walk:
     last_outcome: Outcome | None = field(default=None, init=False)
     extended: bool = field(default=False, init=False)
     cancelled: bool = field(default=False, init=False)
+    # of a REGISTER that it had joined, which came to nothing: that counts once only
+    heard_little: bool = field(default=False, init=False)
     # the line's stay in the list of this leg when the leg began
     found: int = field(default=-1, init=False)
     # a removal: meanwhile a REGISTER was granted what it takes away

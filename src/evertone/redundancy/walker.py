@@ -398,9 +398,19 @@ class Walker:
             self._end(walk, outcome, step, now)
         elif step is Step.DONE:
             self._try(walk, walk.hop, now)
+        elif self._says_little(walk, outcome):
+            walk.path_alive = walk.heard_little = True
+            walk.pass_over(walk.hop)
+            self._advance(walk, now)
         else:
             self._found_wanting(walk, walk.hop, outcome)
             self._advance(walk, now)
+
+    def _says_little(self, walk: Walk, outcome: Outcome) -> bool:
+        """What a live proxy could not deliver before the user dialled says little of now: if
+        nothing else is left, the call asks once itself (P1, S6)."""
+        stalled = outcome.cause is Cause.STALLED
+        return stalled and walk.purpose is _REQUEST and not walk.heard_little
 
     def _found_wanting(self, walk: Walk, hop: Hop, outcome: Outcome) -> None:
         walk.failed[walk.registrar, hop.target] = outcome
