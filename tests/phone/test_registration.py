@@ -353,6 +353,26 @@ def test_what_a_late_200_grants_began_with_the_register(waits_s: int, left_s: in
     assert left == ([left_s] if left_s else [])
 
 
+@pytest.mark.rule("A11", "R9")
+def test_a_late_200_says_nothing_where_a_later_register_has_been_answered() -> None:
+    """RFC 3261 §10.3: it would take the connection of the newer binding down with it."""
+    desk = Desk(line(server(transport_type=1)))
+    desk.peers[TCP] = granting(3600)
+    desk.start(1)
+    desk.peers[TCP] = silent
+    desk.run(3580)  # the refresh at 3540 is given up
+    old = [sent for sent in desk.sent if sent.request.method == "REGISTER"][-1]
+    desk.peers[TCP] = granting(3600)
+    desk.run(3610)  # R6, on a new connection
+    new = [sent for sent in desk.sent if sent.request.method == "REGISTER"][-1]
+    assert new.flow != old.flow
+    desk.say(old.flow, next(iter(granting(3600)(old.request))))
+    desk.run(3640)
+    assert new.flow in desk.flows
+    (held,) = desk.phone.snapshot(desk.now).lines[0].bindings
+    assert held.expires_at > 7000
+
+
 @pytest.mark.rule("A10", "A5")
 @pytest.mark.parametrize("status", [100, 180, 183])
 def test_a_provisional_answer_to_register_rings_nobody(status: int) -> None:

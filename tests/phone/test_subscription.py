@@ -806,3 +806,19 @@ def test_addresses_as_subjects() -> None:
     desk.peers[ONE] = taking()
     desk.start(1)
     assert parse_uri(desk.requests("SUBSCRIBE")[0].uri).host == "other.example"
+
+
+@pytest.mark.rule("F7", "R2")
+@pytest.mark.parametrize("servers", [1, 2])
+def test_after_an_outage_that_no_register_met_a_subscription_is_made_again(servers: int) -> None:
+    """Its own failure finds the server unavailable; no REGISTER is due for an hour (R2)."""
+    backup = (server(TWO.address),) if servers == 2 else ()
+    desk = Desk(mwi_line(server(), *backup, fallback_redundancy_type=1))
+    desk.peers[ONE] = taking(seconds=100, binding_s=3600)
+    desk.start(9)
+    desk.peers[ONE] = silent
+    desk.run(95)
+    desk.peers[ONE] = taking(seconds=100, binding_s=3600)
+    desk.run(600)
+    assert held(desk)[0][0] == "active"
+    assert len(desk.requests("REGISTER", ONE)) == 1

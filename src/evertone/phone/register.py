@@ -27,11 +27,13 @@ _LONGEST_INTERVAL_S = 7 * 24 * 3600  # a Min-Expires beyond it is not followed (
 class RegisterJob(AttemptJob):
     """One REGISTER attempt. ``expires_s`` 0 removes the binding made through this target."""
 
-    __slots__ = ("asked_s", "contact", "removes")
+    __slots__ = ("asked_s", "contact", "cseq", "removes")
 
     contact: NameAddr
     asked_s: int
     """What the last request of this attempt asked for, in seconds."""
+    cseq: int
+    """And its number."""
 
     def __init__(self, line: Line, attempt: Attempt) -> None:
         super().__init__(line, attempt)
@@ -51,12 +53,17 @@ class RegisterJob(AttemptJob):
         line = self.line
         series = book.series_of(server)
         self.asked_s = self._asked_s(series)
-        return series.request(
+        request = series.request(
             line.identity, server, self.contact, self.asked_s, line.services.user_agent
         )
+        self.cseq = series.cseq
+        return request
 
     def succeeded(self, leg: Leg, response: Response, now: float) -> int:
         """Note the binding, or that it is gone."""
+        news = self._series.is_news(self.attempt.hop.target, self.cseq)
+        if self.removes and not news:
+            return 0  # registered there anew meanwhile: the engine makes sure (B6)
         return self._bound(leg, response, now, 0)
 
     def _bound(self, leg: Leg, response: Response, now: float, waited_s: int) -> int:
@@ -91,21 +98,27 @@ class RegisterJob(AttemptJob):
         """Remember the registrar's Min-Expires (A4), or that a proxy on the way there lacks
         outbound (RFC 5626 §11.6: First Hop Lacks Outbound Support)."""
         if response.status == _LACKS_OUTBOUND:
-            return self.line.book.series_of(self.attempt.registrar).forgo_outbound()
+            return self._series.forgo_outbound()
         least = lenient(lambda: response.min_expires, None)
         if self.removes or not least or not self.asked_s < least <= _LONGEST_INTERVAL_S:
             return False
-        self.line.book.series_of(self.attempt.registrar).min_expires_s = least
+        self._series.min_expires_s = least
         return True
 
     def late(self, leg: Leg, response: Response, now: float) -> None:
         """A11: a 2xx to a REGISTER that was given up is a binding all the same."""
         # the registrar counts from the REGISTER, not from an answer that took minutes (a stream)
         waited_s = math.ceil(now - leg.exchange.began)
-        granted = self._bound(leg, response, now, waited_s)
+        granted = 0
+        if self._series.is_news(self.attempt.hop.target, leg.request.cseq.number):
+            granted = self._bound(leg, response, now, waited_s)
         if not self.removes:
             self.line.tell(Late(self.attempt, granted), now)
             self.line.subscriptions.registered(now)
+
+    @property
+    def _series(self) -> Series:
+        return self.line.book.series_of(self.attempt.registrar)
 
     def _asked_s(self, series: Series) -> int:
         if not self.attempt.expires_s:

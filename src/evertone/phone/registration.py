@@ -44,6 +44,17 @@ class Series:
     min_expires_s: int = 0  # what a 423 of this server taught us (A4)
     outbound: bool = True  # RFC 5626, until a 439 says that the way there lacks it
     _last: _Last | None = None
+    _answered: dict[Target, int] = field(default_factory=dict)  # the CSeq of the last 2xx
+
+    def is_news(self, target: Target, cseq: int) -> bool:
+        """Note a 2xx of ``target``; False if a later REGISTER has been answered there already:
+        the registrar has forgotten what this one did (RFC 3261 §10.3, step 7)."""
+        if cseq < self._answered.get(target, 0):
+            return False
+        if len(self._answered) >= _MAX_BINDINGS:
+            self._answered.clear()
+        self._answered[target] = cseq
+        return True
 
     def forgo_outbound(self) -> bool:
         """Ask without outbound from now on; True if that is news."""

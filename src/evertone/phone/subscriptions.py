@@ -97,7 +97,7 @@ class Subscriptions:
         once."""
         pinned = self._line.working_server if subscription.interest.kind.working_only else 0
         return any(
-            _stands(registration, now) and pinned in (0, registration.registrar)
+            self._stands(registration, now) and pinned in (0, registration.registrar)
             for registration in self._line.registrations()
         )
 
@@ -107,7 +107,7 @@ class Subscriptions:
         if not pinned and self._line.serving != subscription.server:
             return True
         for registration in self._line.registrations():
-            if registration.registrar == subscription.server and _stands(registration, now):
+            if registration.registrar == subscription.server and self._stands(registration, now):
                 at = registration.hop
                 return at is not None and at.target.address != hop.target.address
         return False
@@ -118,8 +118,12 @@ class Subscriptions:
         if len(self._ending) > _MAX_ENDING:
             self._ending.popitem(last=False)
 
-
-def _stands(registration: RegistrationSnapshot, now: float) -> bool:
-    """A binding that has time left, with a server that was not found wanting since."""
-    expires_at = registration.expires_at
-    return registration.available and expires_at is not None and now < expires_at
+    def _stands(self, registration: RegistrationSnapshot, now: float) -> bool:
+        """A binding that has time left; where two serve at once, with one that was not found
+        wanting since. Elsewhere nobody registers for that (R2), so nobody would say when it is
+        back: the next try finds out."""
+        settings = self._line.settings
+        at_once = len(settings.registrars()) > 1 and not settings.successive
+        expires_at = registration.expires_at
+        found_wanting = at_once and not registration.available  # F1: it is registered with anew
+        return not found_wanting and expires_at is not None and now < expires_at
