@@ -528,3 +528,33 @@ def test_a_name_that_leads_nowhere_makes_the_line_fail_until_dns_answers() -> No
     desk.run(90)
     view = desk.phone.snapshot(desk.now).lines[0]
     assert (view.state, view.target) == (LineState.REGISTERED, ONE)
+
+
+@pytest.mark.rule("A3")
+def test_a_server_that_names_a_new_realm_each_time_is_not_answered_without_end() -> None:
+    def peer(request: Request) -> list[Response]:
+        place = f"r{request.cseq.number}"
+        return [answer(request, 401, ("WWW-Authenticate", f'Digest realm="{place}", nonce="n"'))]
+
+    desk = Desk(line(server()))
+    desk.peers[ONE] = peer
+    desk.start(1)
+    assert len(desk.requests("REGISTER")) == 9
+    assert desk.phone.snapshot(desk.now).lines[0].state is LineState.REFUSED
+
+
+@pytest.mark.rule("A4")
+def test_a_439_and_a_423_are_each_heeded_once() -> None:
+    refusals = [(439,), (423, ("Min-Expires", "7200"))]
+
+    def peer(request: Request) -> Iterable[Response]:
+        if not refusals:
+            return granting(7200)(request)
+        code, *headers = refusals.pop(0)
+        return [answer(request, code, *headers)]
+
+    desk = Desk(line(server()))
+    desk.peers[ONE] = peer
+    desk.start(1)
+    assert desk.phone.snapshot(desk.now).lines[0].state is LineState.REGISTERED
+    assert [sent.expires for sent in desk.requests("REGISTER")] == [3600, 3600, 7200]

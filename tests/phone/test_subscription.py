@@ -822,3 +822,11 @@ def test_after_an_outage_that_no_register_met_a_subscription_is_made_again(serve
     desk.run(600)
     assert held(desk)[0][0] == "active"
     assert len(desk.requests("REGISTER", ONE)) == 1
+
+
+def test_a_grant_of_no_time_is_an_end_and_no_loop() -> None:
+    desk = Desk(mwi_line())
+    desk.peers[ONE] = taking(seconds=0)
+    desk.start(59)
+    assert len(desk.requests("SUBSCRIBE")) == 2
+    assert held(desk)[0][0] == "resting"

@@ -131,6 +131,13 @@ ROWS: tuple[Row, ...] = (
         "",
     ),
     (
+        "B8",
+        "a try home that finds it delisted registers anew",
+        REGISTERING,
+        "if lst.current is None and self._state.registrations[walk.registrar].binding(now):",
+        "if False:",
+    ),
+    (
         "B6",
         "what was passed over is tried where the line is by now",
         WALKER,

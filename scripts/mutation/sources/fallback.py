@@ -8,6 +8,13 @@ __all__ = ["ROWS"]
 
 ROWS: tuple[Row, ...] = (
     (
+        "F7",
+        "a server found wanting counts only where F1 registers with it anew",
+        "phone/subscriptions.py",
+        "found_wanting = at_once and not registration.available",
+        "found_wanting = not registration.available",
+    ),
+    (
         "F1",
         "the other server serves",
         SERVING,

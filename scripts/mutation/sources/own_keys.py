@@ -42,8 +42,22 @@ ROWS: tuple[Row, ...] = (
         "X2",
         "no call is delayed",
         WALKER,
-        ("        if walk.purpose is Purpose.REGISTER:  # a failover that nobody waits for\n"),
+        "        if walk.purpose is Purpose.REGISTER and not was_try_home:\n",
         "        if True:\n",
+    ),
+    (
+        "X2",
+        "nor the refresh after a failed try home",
+        WALKER,
+        "if walk.purpose is Purpose.REGISTER and not was_try_home:",
+        "if walk.purpose is Purpose.REGISTER:",
+    ),
+    (
+        "X3",
+        "it counts from when the line left",
+        "redundancy/hoplist.py",
+        "            self.answers_since = None  # X3: what the primary says from now on\n",
+        "            pass\n",
     ),
     (
         "X2",

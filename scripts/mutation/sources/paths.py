@@ -15,6 +15,13 @@ ROWS: tuple[Row, ...] = (
         "return False",
     ),
     (
+        "C2",
+        "a proxy that answers for a silent peer is no dead server",
+        ENGINE,
+        "out.cause is not Cause.STALLED and out.kind not in _REFUSALS\n",
+        "out.cause is not Cause.STALLED\n",
+    ),
+    (
         "P1",
         "but that counts once only",
         WALKER,

@@ -119,8 +119,15 @@ ROWS: tuple[Row, ...] = (
         "R5",
         "without outbound where the first hop lacks it",
         "phone/register.py",
-        ("return self.line.book.series_of(self.attempt.registrar).forgo_outbound()"),
+        "return self._series.forgo_outbound()",
         "return False",
+    ),
+    (
+        "R8",
+        "what a call had to send first is void too",
+        REGISTERING,
+        "            elif walk.stage is Stage.REGISTERING:\n",
+        "            elif False:\n",
     ),
     (
         "R6",

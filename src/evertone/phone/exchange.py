@@ -77,7 +77,6 @@ class Exchange:
     ``began`` is when the present target was turned to, connecting included (S4)."""
 
     __slots__ = (
-        "asked_again",
         "began",
         "credentials",
         "extended",
@@ -94,6 +93,7 @@ class Exchange:
         "round",
         "state",
         "target",
+        "taught",
         "uri_override",
     )
 
@@ -120,7 +120,7 @@ class Exchange:
         self.state = _OPENING
         self.leg: Leg | None = None
         self.round = 0
-        self.asked_again = False
+        self.taught: tuple[int, ...] = ()  # by which refusals, each of them once (A4)
         self.extended = False
         self.redirects = 0
         self.redirected_by: tuple[Leg, Response] | None = None

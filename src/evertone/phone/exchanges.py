@@ -283,9 +283,9 @@ class Exchanges:
     def _taught(self, leg: Leg, response: Response, now: float) -> bool:
         """Once more: with the server's Min-Expires (A4), or without outbound."""
         exchange = leg.exchange
-        if exchange.asked_again or not exchange.job.learned(response):
+        if response.status in exchange.taught or not exchange.job.learned(response):
             return False
-        exchange.asked_again = True
+        exchange.taught = (*exchange.taught, response.status)
         self._send_again(exchange, leg.flow, now)
         return True
 

@@ -296,7 +296,9 @@ class Subscription:
         asked = self._period_s() or _DEFAULT_S
         granted = lenient(lambda: response.expires, None)
         self._expires_at = now + (asked if granted is None else min(granted, _LONGEST_INTERVAL_S))
-        self.step(SubscriptionEvent.GRANTED, now, rule=attempt.rule, hop=attempt.hop)
+        # a grant of no time is an end: again after the interval, not at once
+        said = SubscriptionEvent.ENDED_LATER if granted == 0 else SubscriptionEvent.GRANTED
+        self.step(said, now, rule=attempt.rule, hop=attempt.hop)
 
     # --- acts of the table --------------------------------------------------------------------
 

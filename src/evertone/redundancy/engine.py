@@ -323,12 +323,16 @@ class Engine:
         )
 
     def _whole_list_failed(self, walk: Walk) -> bool:
-        """F8. Who said 100 is alive: it is the dialog's peer, beyond it, that is silent (A10)."""
+        """F8. Who said 100 is alive, and so is a proxy that answered for a silent one: it is the
+        dialog's peer, beyond it, that is silent (A10)."""
         lst = self._state.lists.get((walk.registrar, walk.group))
         if lst is None:
             return False
         outcomes = [walk.failed.get((walk.registrar, hop.target)) for hop in lst.hops]
-        return all(out is not None and out.cause is not Cause.STALLED for out in outcomes)
+        return all(
+            out is not None and out.cause is not Cause.STALLED and out.kind not in _REFUSALS
+            for out in outcomes
+        )
 
     def ended(self, walk: Walk, outcome: Outcome, step: Step, now: float) -> None:
         """A walk is over."""

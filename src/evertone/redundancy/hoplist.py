@@ -142,6 +142,8 @@ class HopList:
             return False
         listed = self.hop_of(hop.target) or hop  # the list may have changed since it was taken
         moved = self.current is not None or listed.index > 0
+        if not self.away:
+            self.answers_since = None  # X3: what the primary says from now on
         self.current = hop.target
         self.stay += 1
         self.away_since = now if listed.index > 0 else None

@@ -24,7 +24,7 @@ from evertone.redundancy.removals import Removals
 from evertone.redundancy.serving import FALLBACK, PROBE, PROXY_PROBE, WORKING, Serving
 from evertone.redundancy.settling import SETTLE_SPACING_S, Settling
 from evertone.redundancy.state import LineState, TimerKey, TimerKind, timer_key
-from evertone.redundancy.walk import Purpose, Walk
+from evertone.redundancy.walk import Purpose, Stage, Walk
 from evertone.redundancy.walker import Host, Walker
 from evertone.rules import Rule
 
@@ -212,10 +212,13 @@ class Registering:
                     self._probe_proxy_later(now)
 
     def stop_all(self, now: float) -> None:
-        """Call off every REGISTER, removals included (R8)."""
+        """Call off every REGISTER, removals included, and those that calls had to send first:
+        they bear an address of before (R8)."""
         for walk in list(self._walker.walks.values()):
             if walk.method == "REGISTER":
                 self._walker.withdraw(walk, now)
+            elif walk.stage is Stage.REGISTERING:
+                self._walker.restart(walk, now)
 
     # --- a 2xx --------------------------------------------------------------------------------
 
@@ -316,17 +319,17 @@ class Registering:
             and state.on != registrar
         )
         standing = state.registrations[registrar].binding(now)
+        lst = state.hop_list(registrar, attempt.hop.group)
+        target = attempt.hop.target
+        renewed = standing is not None and standing.hop.target == target == lst.current
         if elsewhere:
             self._removals.begin(registrar, attempt.hop, Rule.A11, now)
-        elif standing is None:
+        elif standing is None or renewed:
             if expires_s > 0:
                 self.record(attempt, expires_s, now)
-                self._walker.served(registrar, attempt.hop.target)
+                self._walker.served(registrar, target)
                 self.stop(registrar, now)
-        elif (
-            standing.hop.target != attempt.hop.target
-            and state.hop_list(registrar, attempt.hop.group).path.register_on_enable
-        ):
+        elif standing.hop.target != target and lst.path.register_on_enable:
             self._removals.begin(registrar, attempt.hop, Rule.A11, now)
 
     # --- the end of a binding -----------------------------------------------------------------
@@ -416,7 +419,10 @@ class Registering:
 
     def _home_ended(self, walk: Walk, outcome: Outcome, step: Step, now: float) -> None:
         lst = self._state.hop_list(walk.registrar, walk.group)
-        if step is Step.RESULT and walk.hop is not None:
+        if lst.current is None and self._state.registrations[walk.registrar].binding(now):
+            # its resolution found that where the line was is no longer listed
+            self.register(walk.registrar, Reason.RETRY, Rule.B8, now)
+        elif step is Step.RESULT and walk.hop is not None:
             self._homing.failed(lst, walk.hop, outcome, now)
         elif walk.last_attempt is None and not lst.home_due:
             if walk.passed_over:  # nobody has asked the primary: that is no failure

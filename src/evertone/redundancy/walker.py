@@ -232,6 +232,13 @@ class Walker:
                 joiner.leg_anew()  # the line may have moved (B2-B4)
                 self._enter_leg(joiner, now)
 
+    def restart(self, walk: Walk, now: float) -> None:
+        """Call its attempt off and let it look anew, unless nobody wants it any more (A13)."""
+        self.withdraw(walk, now)
+        if not walk.cancelled:
+            walk.leg_anew()
+            self.begin(walk, now)
+
     # --- one step -------------------------------------------------------------------------------
 
     def _waiting(self, group: Group, registrar: int) -> list[Walk]:
@@ -425,8 +432,10 @@ class Walker:
         self._found_wanting(walk, hop, outcome)
         rule = CAUSE_RULES[outcome.cause] if outcome.cause is not None else judged.rule
         self._tell_failed(walk, hop, attempt.method, outcome, rule, now)
+        was_try_home = walk.trying_home
         self._host.hop_failed(walk, hop, outcome, now)
-        if walk.purpose is Purpose.REGISTER:  # a failover that nobody waits for
+        # a failover that nobody waits for; but B3 sends the refresh to its own target at once
+        if walk.purpose is Purpose.REGISTER and not was_try_home:
             self._in_turn(walk, now)
         else:
             self._advance(walk, now)

@@ -19,7 +19,7 @@ from evertone.sip.message import Request, Response
 __all__ = ["Credentials", "DigestServer", "Verdict", "Verified"]
 
 _MAX_TARGETS: Final = 64
-_MAX_REALMS: Final = 8  # per target
+_MAX_REALMS: Final = 8  # per target, and per request
 _MAX_ROUNDS: Final = 64
 _MAX_ANSWERS: Final = 2  # A3: challenges answered per target, realm and request
 _UNUSED_NONCE_S: Final = 86400.0  # no server takes it after that long: spare the round trip
@@ -133,6 +133,8 @@ class Credentials:
         # nothing that could have been refused
         if number != challenged + 1 or bare:
             answered = {}
+        if len({*answered, *(challenge.realm for challenge in challenges)}) > _MAX_REALMS:
+            return False  # whoever names a new realm each time asks without end
         for challenge in challenges:
             before = answered.get(challenge.realm, 0)
             if before and not (challenge.stale and before < _MAX_ANSWERS):

@@ -1,0 +1,140 @@
+"""Two things at once: late answers, changes under way, and what must not follow from them.
+
+All of these were found by a review that looked where no random world had led.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from evertone import events
+from evertone.config.settings import ProxySettings, ServerSettings
+from evertone.model import Group, Outcome, OutcomeKind
+from evertone.redundancy import interface as io
+from tests.redundancy.bench import FORBIDDEN, OK, REFUSED, SILENT, Bench, hops, line, target
+
+S1, S2 = Group.SERVER1, Group.SERVER2
+NAME = "pbx.example"
+
+
+def pair(first: ServerSettings | None = None, **settings: object) -> Bench:
+    """Two servers with one target each."""
+    servers = (first or ServerSettings("one.example"), ServerSettings("two.example"))
+    return Bench(line(*servers, **settings), {S1: hops(S1, 1), S2: hops(S2, 2)})
+
+
+@pytest.mark.rule("A11", "F1")
+def test_a_late_200_brings_the_working_server_back() -> None:
+    bench = pair().start()
+    bench.run(1)
+    bench.set(t1=SILENT)
+    bench.request("INVITE")
+    bench.run(20)
+    assert bench.engine.snapshot().serving == 2
+    asked = [a for at, a in bench.sends if a.registrar == 1 and a.method == "REGISTER" and at > 1]
+    bench.give(io.Late(asked[0], 3590))
+    assert bench.engine.snapshot().serving == 1
+
+
+@pytest.mark.rule("A11", "F2", "R3")
+def test_a_refresh_that_is_answered_late_renews_the_binding() -> None:
+    one = ServerSettings("one.example", expires=100)
+    bench = pair(one, fallback_redundancy_type=1).start()
+    bench.run(1)
+    bench.set(t1=SILENT)
+    bench.run(60)
+    refresh = bench.sends[-1][1]
+    assert (refresh.method, refresh.registrar) == ("REGISTER", 1)
+    bench.give(io.Late(refresh, 91))
+    (renewed, _) = bench.engine.snapshot().registrations
+    assert renewed.expires_at == 60 + 91
+    assert not bench.saw(events.FellBack)
+
+
+@pytest.mark.rule("R8", "B9")
+@pytest.mark.parametrize("hung_up", [False, True])
+def test_another_network_voids_the_register_of_a_call_too(hung_up: bool) -> None:
+    """It bears the old address; the line's own would have joined it."""
+    server = ServerSettings(NAME, register_on_enable=1)
+    bench = Bench(line(server), {S1: hops(S1, 1)})
+    bench.set(t1=FORBIDDEN)
+    bench.start()
+    bench.run(5)
+    bench.set(t1=SILENT)
+    call = bench.request("INVITE")
+    bench.run(6)
+    if hung_up:
+        bench.give(io.RequestCancelled(call))
+    bench.set(t1=OK)
+    bench.give(io.NetworkChanged())
+    bench.run(7)
+    registers = [at for at, _, _ in bench.sent("REGISTER")]
+    assert registers == [0.0, 5.0, 6.0]
+    assert bench.sends[1][1].id in bench.abandoned
+    assert (call in bench.completed) is not hung_up
+
+
+@pytest.mark.rule("B8")
+@pytest.mark.parametrize("mode", [1, 3])
+def test_a_try_home_that_finds_the_current_target_delisted_registers_anew(mode: int) -> None:
+    server = ServerSettings(NAME, failback_mode=mode, failback_timeout=60, register_on_enable=1)
+    bench = Bench(line(server), {S1: hops(S1, 1, 2, ttl_s=60)})
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(30)
+    bench.lists[S1] = hops(S1, 3, 4, ttl_s=60)
+    bench.run(120)
+    at, method, number = bench.sent("REGISTER")[2]
+    assert (method, number) == ("REGISTER", 3)
+    assert 60 <= at < 61
+
+
+@pytest.mark.rule("C2", "F8", "P1")
+@pytest.mark.parametrize("code", [408, 504])
+def test_a_proxy_that_answers_for_a_silent_peer_says_nothing_of_the_server(code: int) -> None:
+    proxies = (ProxySettings(address="edge.example"), ProxySettings())
+    servers = (ServerSettings("one.example"), ServerSettings("two.example"))
+    settings = line(*servers, outbound_proxy_enable=1, outbound_proxy=proxies)
+    bench = Bench(settings, {Group.PROXY1: hops(Group.PROXY1, 9)}).start()
+    bench.run(5)
+    bench.by_method[9, "INVITE"] = Outcome(OutcomeKind.REFUSED, code, text="nobody answers")
+    bench.request("INVITE", at=target(9), registrar=1)
+    bench.run(6)
+    assert not bench.saw(events.ServerDown)
+    assert not bench.saw(events.FellBack)
+
+
+@pytest.mark.rule("B3", "X2")
+def test_after_a_failed_try_home_the_refresh_waits_for_no_turn() -> None:
+    """X2's turn would outlast the binding, and the line would leave a server that answers."""
+    one = ServerSettings(NAME, failback_mode=2, expires=3600, register_on_enable=1)
+    two = ServerSettings("two.example")
+    settings = line(one, two, spread=60, fallback_redundancy_type=1)
+    bench = Bench(settings, {S1: hops(S1, 1, 2), S2: hops(S2, 3)})
+    bench.set(t1=SILENT)
+    bench.start()
+    bench.run(80_000)
+    assert len(bench.saw(events.ProbeFailed)) > 10
+    assert not bench.saw(events.FellBack)
+    assert not bench.saw(events.Unregistered)
+
+
+@pytest.mark.rule("X3")
+def test_settle_counts_from_the_last_time_that_the_line_left() -> None:
+    server = ServerSettings(NAME, failback_mode=3, failback_timeout=60)
+    bench = Bench(line(server, settle=600), {S1: hops(S1, 1, 2)})
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(5)
+    bench.set(t1=OK)
+    bench.run(621)
+    (home,) = bench.saw(events.FailedBack)
+    assert home.at > 600
+    bench.set(t1=REFUSED)  # a moment only
+    bench.request("INVITE")
+    bench.run(622)
+    bench.set(t1=OK)
+    bench.run(1200)
+    assert len(bench.saw(events.FailedBack)) == 1
+    bench.run(1300)
+    assert len(bench.saw(events.FailedBack)) == 2
