@@ -138,3 +138,38 @@ def test_settle_counts_from_the_last_time_that_the_line_left() -> None:
     assert len(bench.saw(events.FailedBack)) == 1
     bench.run(1300)
     assert len(bench.saw(events.FailedBack)) == 2
+
+
+@pytest.mark.rule("B9", "B6")
+def test_a_binding_that_is_being_removed_is_none() -> None:
+    # found by the swarm (seed 98003603): the INVITE came to a server that knew us no more
+    server = ServerSettings(NAME, failback_mode=3, failback_timeout=60, register_on_enable=1)
+    bench = Bench(line(server), {S1: hops(S1, 1, 2)})
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(10)
+    bench.set(t1=OK, t2=SILENT)
+    bench.run(62)  # home; the removal at 2 has no answer yet
+    bench.set(t1=REFUSED, t2=OK)
+    bench.request("INVITE")
+    bench.run(63)
+    methods = [(method, number) for _, method, number in bench.sent()[3:]]
+    assert methods == [("-REGISTER", 2), ("INVITE", 1), ("REGISTER", 2), ("INVITE", 2)]
+
+
+@pytest.mark.rule("X1", "A13")
+def test_what_a_call_that_was_hung_up_found_unavailable_is_told() -> None:
+    # found by the swarm (seed 98005279): others passed over it, and nothing said why
+    server = ServerSettings(NAME, register_on_enable=1)
+    bench = Bench(line(server, skip_unavailable=20), {S1: hops(S1, 1, 2)})
+    bench.set(t1=FORBIDDEN)
+    bench.start()
+    bench.run(5)
+    bench.set(t1=SILENT)
+    call = bench.request("INVITE")
+    bench.run(6)
+    bench.give(io.RequestCancelled(call))
+    bench.run(20)
+    (told,) = bench.saw(events.TargetFailed)
+    assert told.hop is not None
+    assert (told.at, told.hop.target) == (12.5, target(1))

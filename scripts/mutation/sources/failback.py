@@ -131,6 +131,13 @@ ROWS: tuple[Row, ...] = (
         "",
     ),
     (
+        "B9",
+        "a binding that is being removed is none",
+        "redundancy/removals.py",
+        "        self._state.registrations[registrar].leave(hop.target)\n",
+        "",
+    ),
+    (
         "B8",
         "a try home that finds it delisted registers anew",
         REGISTERING,

@@ -39,6 +39,13 @@ ROWS: tuple[Row, ...] = (
         "return 0.0",
     ),
     (
+        "X1",
+        "what a call that was hung up found is told",
+        WALKER,
+        "            if judged.step is _NEXT:  # nobody waits, but others pass it over now (X1)\n",
+        "            if False:\n",
+    ),
+    (
         "X2",
         "no call is delayed",
         WALKER,

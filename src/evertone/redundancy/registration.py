@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from evertone.config.settings import LineSettings
 from evertone.fixed import fixed
@@ -33,6 +33,7 @@ class Binding:
     granted_s: int
     since: float
     expires_at: float
+    leaving: bool = False  # it is being removed
 
 
 @dataclass(slots=True)
@@ -56,9 +57,15 @@ class Registration:
         return held if held is not None and now < held.expires_at else None
 
     def stands_at(self, target: Target, now: float) -> bool:
-        """True if we are registered through this very target."""
+        """True if we are registered through this very target, and mean to stay so."""
         held = self.bindings.get(target)
-        return held is not None and now < held.expires_at
+        return held is not None and now < held.expires_at and not held.leaving
+
+    def leave(self, target: Target) -> None:
+        """The binding at ``target`` is being removed: nothing is to build on it (B9, B10)."""
+        held = self.bindings.get(target)
+        if held is not None:
+            self.bindings[target] = replace(held, leaving=True)
 
     def record(self, hop: Hop, granted_s: int, now: float, *, shared: bool) -> bool:
         """Note a 2xx. True if it is a new binding, False if the one we had was renewed."""

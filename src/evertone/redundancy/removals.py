@@ -26,6 +26,7 @@ class Removals:
 
     def begin(self, registrar: int, hop: Hop, rule: Rule, now: float) -> None:
         """Take our binding at ``hop`` back (B6, R5, A11)."""
+        self._state.registrations[registrar].leave(hop.target)
         walk = Walk(
             request=self._walker.own_request(),
             method="REGISTER",

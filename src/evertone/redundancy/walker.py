@@ -390,6 +390,8 @@ class Walker:
             self._host.registered(walk, attempt, expires_s, now)
         if walk.cancelled:
             self.walks.pop(walk.request, None)
+            if judged.step is _NEXT:  # nobody waits, but others pass it over now (X1)
+                self._tell_failed(walk, attempt.hop, "REGISTER", outcome, judged.rule, now)
         elif judged.step is Step.DONE:
             walk.stage = Stage.TRYING
             self._send(walk, attempt.hop, walk.method, now)
@@ -430,8 +432,7 @@ class Walker:
     ) -> None:
         hop = attempt.hop
         self._found_wanting(walk, hop, outcome)
-        rule = CAUSE_RULES[outcome.cause] if outcome.cause is not None else judged.rule
-        self._tell_failed(walk, hop, attempt.method, outcome, rule, now)
+        self._tell_failed(walk, hop, attempt.method, outcome, judged.rule, now)
         was_try_home = walk.trying_home
         self._host.hop_failed(walk, hop, outcome, now)
         # a failover that nobody waits for; but B3 sends the refresh to its own target at once
@@ -443,12 +444,13 @@ class Walker:
     def _tell_failed(
         self, walk: Walk, hop: Hop, method: str, outcome: Outcome, rule: Rule, now: float
     ) -> None:
+        """``rule`` judged an answer; where there was none, its cause has the rule."""
         self._state.tell(
             TargetFailed,
             now,
             walk.registrar,
             hop=hop,
-            rule=rule,
+            rule=CAUSE_RULES[outcome.cause] if outcome.cause is not None else rule,
             reason=str(outcome),
             method=method,
             outcome=outcome,
