@@ -46,6 +46,19 @@ def on_fallback(second: tuple[Hop, ...], *, first: tuple[Hop, ...] | None = None
     return bench
 
 
+def on_second(server: ServerSettings, how: Outcome | None) -> Bench:
+    """By TCP to two targets of one server: at 10 s a call finds the first one dead (``how``);
+    it is 30 s, and the line is with the second."""
+    bench = Bench(line(server), {S1: by_tcp(S1, 1, 2)})
+    bench.start()
+    bench.run(10)
+    bench.set(t1=how)
+    bench.request("INVITE")
+    bench.run(30)
+    assert bench.engine.snapshot().lists[0].current == target(2, Transport.TCP)
+    return bench
+
+
 @pytest.mark.rule("R9", "F4")
 def test_a_connection_lost_on_the_fallback_server_is_made_anew_there() -> None:
     bench = on_fallback(by_tcp(S2, 2), first=by_tcp(S1, 1))
@@ -79,12 +92,7 @@ def test_a_connection_lost_during_a_try_home_is_made_anew_after_it() -> None:
 @pytest.mark.rule("R9", "B9", "B4")
 def test_the_end_of_the_connection_to_a_target_left_is_no_way_home() -> None:
     server = replace(A, failback_mode=3, failback_timeout=3600, register_on_enable=1, expires=600)
-    bench = Bench(line(server), {S1: by_tcp(S1, 1, 2)})
-    bench.start()
-    bench.run(10)
-    bench.set(t1=SILENT)
-    bench.request("INVITE")
-    bench.run(30)
+    bench = on_second(server, SILENT)
     assert bench.sent()[-2:] == [(17.5, "REGISTER", 2), (17.51, "INVITE", 2)]
     bench.set(t1=OK)  # it has been restarted: what was connected to it ends
     bench.give(io.FlowLost(target(1, Transport.TCP)))
@@ -95,13 +103,7 @@ def test_the_end_of_the_connection_to_a_target_left_is_no_way_home() -> None:
 @pytest.mark.rule("R9", "B5", "B6")
 def test_a_connection_to_a_target_left_is_made_anew_where_the_line_is() -> None:
     server = replace(A, failback_mode=3, failback_timeout=3600)  # they share the registration
-    bench = Bench(line(server), {S1: by_tcp(S1, 1, 2)})
-    bench.start()
-    bench.run(10)
-    bench.set(t1=REFUSED)
-    bench.request("INVITE")
-    bench.run(30)
-    assert bench.engine.snapshot().lists[0].current == target(2, Transport.TCP)
+    bench = on_second(server, REFUSED)
     bench.set(t1=OK)
     bench.give(io.FlowLost(target(1, Transport.TCP)))  # that of the registration
     bench.run(40)

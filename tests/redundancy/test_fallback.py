@@ -432,6 +432,17 @@ def proxied(*, two_proxies: bool = False, **kw: object) -> Bench:
     return Bench(settings, {P1: hops(P1, 5, 6), P2: hops(P2, 7)})
 
 
+def on_proxy_2(at: float, *, granted_s: int | None = None, **kw: object) -> Bench:
+    """Proxy 1 was dead from the start: at ``at`` seconds the line goes by proxy 2."""
+    bench = proxied(two_proxies=True, **kw)
+    bench.granted_s = granted_s
+    bench.set(t5=REFUSED, t6=REFUSED)
+    bench.start()
+    bench.run(at)
+    assert bench.engine.snapshot().proxy is P2
+    return bench
+
+
 @pytest.mark.rule("P1")
 def test_the_proxys_list_is_the_path_and_the_server_the_registrar() -> None:
     bench = proxied().start()
@@ -499,11 +510,7 @@ def test_a_call_that_waited_for_a_refused_register_goes_on_to_the_other_server()
 
 @pytest.mark.rule("P2")
 def test_a_dead_proxy_leads_to_the_other_and_home_again() -> None:
-    bench = proxied(two_proxies=True, outbound_proxy_fallback_interval=100)
-    bench.set(t5=REFUSED, t6=REFUSED)
-    bench.start()
-    bench.run(50)
-    assert bench.engine.snapshot().proxy is P2
+    bench = on_proxy_2(50, outbound_proxy_fallback_interval=100)
     bench.request("INVITE")
     bench.run(51)
     assert bench.sent("INVITE") == [(50.0, "INVITE", 7)]
@@ -548,12 +555,7 @@ def test_a_refresh_of_the_fallback_server_that_is_under_way_does_not_take_the_li
 @pytest.mark.rule("P2")
 def test_a_refresh_by_proxy_2_that_is_under_way_does_not_take_the_line_back() -> None:
     # found by the swarm (seed 77000014): with every try home, for ever
-    bench = proxied(two_proxies=True, outbound_proxy_fallback_interval=61)
-    bench.granted_s = 120
-    bench.set(t5=REFUSED, t6=REFUSED)
-    bench.start()
-    bench.run(59)
-    assert bench.engine.snapshot().proxy is P2
+    bench = on_proxy_2(59, granted_s=120, outbound_proxy_fallback_interval=61)
     bench.set(t5=OK, t6=OK, t7=SILENT)
     bench.by_registrar[1] = OK
     bench.run(60.5)
@@ -570,11 +572,7 @@ def test_a_refresh_by_proxy_2_that_is_under_way_does_not_take_the_line_back() ->
 
 @pytest.mark.rule("P2", "R8")
 def test_after_a_network_change_the_first_proxy_is_the_first_again() -> None:
-    bench = proxied(two_proxies=True, outbound_proxy_fallback_interval=100)
-    bench.set(t5=REFUSED, t6=REFUSED)
-    bench.start()
-    bench.run(50)
-    assert bench.engine.snapshot().proxy is P2
+    bench = on_proxy_2(50, outbound_proxy_fallback_interval=100)
     bench.set(t5=OK)
     bench.give(io.NetworkChanged())
     bench.run(51)
@@ -585,17 +583,13 @@ def test_after_a_network_change_the_first_proxy_is_the_first_again() -> None:
 @pytest.mark.rule("P2", "F2")
 def test_a_try_of_the_first_proxy_that_is_called_off_is_made_again() -> None:
     # found by the swarm (seed 420): the binding ran out in the middle of the try
-    bench = proxied(
-        two_proxies=True,
+    bench = on_proxy_2(
+        50,
+        granted_s=120,
         outbound_proxy_fallback_interval=119,
         fallback_redundancy_type=1,
         reg_fail_retry_interval=100,
     )
-    bench.granted_s = 120
-    bench.set(t5=REFUSED, t6=REFUSED)
-    bench.start()
-    bench.run(50)
-    assert bench.engine.snapshot().proxy is P2
     bench.set(t5=SILENT, t6=SILENT, t7=SILENT)
     bench.run(150)
     bench.set(t7=OK)  # the fallback server by proxy 2, before proxy 1 is found dead

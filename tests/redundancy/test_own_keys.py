@@ -11,11 +11,20 @@ from evertone.redundancy.marks import Judgement
 from tests.redundancy.bench import BUSY, OK, REFUSED, SILENT, Bench, hops, line, target
 
 S1, S2 = Group.SERVER1, Group.SERVER2
+SERVER = ServerSettings(address="pbx.example", expires=600)
 
 
-def bench_of(**kw: object) -> Bench:
-    server = ServerSettings(address="pbx.example", expires=600)
+def bench_of(server: ServerSettings = SERVER, **kw: object) -> Bench:
     return Bench(line(server, **kw), {S1: hops(S1, 1, 2)})
+
+
+def away(at: float, server: ServerSettings = SERVER, **kw: object) -> Bench:
+    """At ``at`` seconds target 1 refuses a call, which goes on to target 2."""
+    bench = bench_of(server, **kw).start()
+    bench.run(at)
+    bench.set(t1=REFUSED)
+    bench.request("INVITE")
+    return bench
 
 
 @pytest.mark.rule("X1")
@@ -49,10 +58,7 @@ def test_one_request_at_a_time_tests_whether_it_is_back() -> None:
 
 @pytest.mark.rule("X1")
 def test_what_everybody_passes_over_is_used_when_nothing_else_is_left() -> None:
-    bench = bench_of(skip_unavailable=600).start()
-    bench.run(10)
-    bench.set(t1=REFUSED)
-    bench.request("INVITE")
+    bench = away(10, skip_unavailable=600)
     bench.run(11)
     bench.set(t1=OK, t2=REFUSED)
     call = bench.request("INVITE")
@@ -77,10 +83,7 @@ def test_spread_delays_a_failover_that_nobody_waits_for() -> None:
 @pytest.mark.rule("X2")
 def test_spread_delays_a_try_home() -> None:
     server = ServerSettings(address="pbx.example", failback_mode=3, failback_timeout=60)
-    bench = Bench(line(server, spread=20), {S1: hops(S1, 1, 2)}).start()
-    bench.run(100)
-    bench.set(t1=REFUSED)
-    bench.request("INVITE")
+    bench = away(100, server, spread=20)
     bench.run(101)
     bench.run(200)
     home = bench.sent("REGISTER")[1]
@@ -90,20 +93,14 @@ def test_spread_delays_a_try_home() -> None:
 
 @pytest.mark.rule("X2")
 def test_spread_delays_no_call() -> None:
-    bench = bench_of(spread=20).start()
-    bench.run(10)
-    bench.set(t1=REFUSED)
-    bench.request("INVITE")
+    bench = away(10, spread=20)
     bench.run(11)
     assert bench.sent("INVITE")[-1] == (10.01, "INVITE", 2)
 
 
 @pytest.mark.rule("X3")
 def test_settle_goes_home_only_when_the_primary_has_answered_for_that_long() -> None:
-    bench = bench_of(settle=35).start()
-    bench.run(100)
-    bench.set(t1=REFUSED)
-    bench.request("INVITE")
+    bench = away(100, settle=35)
     bench.run(150)
     assert [(round(at), to) for at, _, to in bench.sent("OPTIONS")] == [
         (110, 1),
@@ -126,10 +123,7 @@ def test_settle_goes_home_only_when_the_primary_has_answered_for_that_long() -> 
 
 @pytest.mark.rule("X3")
 def test_settle_starts_anew_when_an_answer_is_missed() -> None:
-    bench = bench_of(settle=35).start()
-    bench.run(100)
-    bench.set(t1=REFUSED)
-    bench.request("INVITE")
+    bench = away(100, settle=35)
     bench.run(115)
     bench.set(t1=OK)
     bench.run(135)
@@ -146,7 +140,7 @@ def test_settle_starts_anew_when_an_answer_is_missed() -> None:
 def test_settle_asks_nobody_where_the_line_never_goes_home() -> None:
     # found by the swarm (seed 999): OPTIONS every 10 s, for ever
     server = ServerSettings(address="pbx.example", expires=600, failback_mode=3, failback_timeout=0)
-    bench = Bench(line(server, settle=35), {S1: hops(S1, 1, 2)})
+    bench = bench_of(server, settle=35)
     bench.set(t1=REFUSED)
     bench.start()
     bench.run(1000)
@@ -157,10 +151,7 @@ def test_settle_asks_nobody_where_the_line_never_goes_home() -> None:
 @pytest.mark.rule("X3", "B3")
 def test_settle_holds_the_refresh_that_would_go_home() -> None:
     server = ServerSettings(address="pbx.example", expires=600, failback_mode=2)
-    bench = Bench(line(server, settle=35), {S1: hops(S1, 1, 2)}).start()
-    bench.run(100)
-    bench.set(t1=REFUSED)
-    bench.request("INVITE")
+    bench = away(100, server, settle=35)
     bench.run(525)
     bench.set(t1=OK)  # it answers from 530 on, and the refresh falls due at 540
     bench.run(600)
