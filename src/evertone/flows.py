@@ -116,7 +116,10 @@ ShellInput: TypeAlias = (
 
 @fixed
 class OpenFlow:
-    """Open a flow to ``target``; answered by FlowOpened or FlowFailed, exactly once."""
+    """Open a flow to ``target``; answered by FlowOpened or FlowFailed, exactly once.
+
+    While one to that target is being opened: begin anew, and say nothing of the old attempt (R8).
+    """
 
     target: Target
 

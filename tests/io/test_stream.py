@@ -111,15 +111,37 @@ def test_a_connection_that_nobody_takes_times_out() -> None:
             full.bind((LOOPBACK, 0))
             full.listen(0)
             port = full.getsockname()[1]
-            node, filler = Recorder(), Recorder()
+            node, fillers = Recorder(), [Recorder(), Recorder()]
             limits = Limits(connect_s=0.1)
-            async with Driver(filler) as crowd, Driver(node, limits=limits) as driver:
+            async with (
+                Driver(fillers[0]) as one,
+                Driver(fillers[1]) as two,
+                Driver(node, limits=limits) as driver,
+            ):
                 target = Target(LOOPBACK, port, Transport.TCP)
-                for _ in range(2):  # the queue of one, and one that the kernel adds
-                    crowd.do(lambda now: filler.open(target))
-                assert await crowd.until(lambda: bool(filler.opened()), PATIENCE_S)
+                for crowd, filler in zip((one, two), fillers, strict=True):
+                    crowd.do(lambda now, filler=filler: filler.open(target))
+                assert await one.until(lambda: bool(fillers[0].opened()), PATIENCE_S)
                 await asyncio.sleep(0.01)
                 assert (await failure(driver, node, target)).cause is Cause.CONNECT_TIMEOUT
+
+    run(body)
+
+
+@pytest.mark.rule("R8", "S4")
+def test_opened_anew_while_it_is_being_opened_there_is_one_answer() -> None:
+    async def body() -> None:
+        server, node = Echo(), Recorder()
+        async with Driver(server, listen=[Listen(LOOPBACK, 0, Transport.TCP)]) as there:
+            port = there.listening[0].port
+            async with Driver(node) as driver:
+                target = Target(LOOPBACK, port, Transport.TCP)
+                for _ in range(3):
+                    driver.do(lambda now: node.open(target))
+                assert await driver.until(lambda: bool(node.opened()), PATIENCE_S)
+                await asyncio.sleep(0.05)
+                assert len(node.opened()) == 1
+                assert not node.failed()
 
     run(body)
 

@@ -168,6 +168,16 @@ def test_closing_tells_the_peer_after_the_bytes_before_it() -> None:
     assert pair.b.data() == [b"last words"]
 
 
+def test_a_connection_begun_anew_gets_one_answer() -> None:
+    pair = Pair()
+    pair.fault("silence", until_s=2.0)
+    for _ in range(3):  # each SYN's resends have pauses of their own
+        pair.open(TCP)
+    pair.world.run_for(60)
+    (opened,) = [event for _, event in pair.a.heard]
+    assert isinstance(opened, FlowOpened)
+
+
 def test_silence_swallows_datagrams_both_ways() -> None:
     pair = Pair()
     pair.b.reply = b"pong"

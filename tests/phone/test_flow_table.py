@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from evertone.clock import TimerTable
 from evertone.flows import CloseFlow, Effect, FlowClosed, FlowFailed, FlowOpened, OpenFlow
 from evertone.model import Cause, Target, Transport
@@ -130,6 +132,21 @@ def test_after_a_network_change_old_flows_serve_those_who_hold_them_only() -> No
     flows.release(old, ("a",), 2.0)
     flows.linger_over(1, 12.0)
     assert out[-1] == CloseFlow(1)
+
+
+@pytest.mark.rule("R8")
+def test_after_a_network_change_whoever_waits_for_a_flow_waits_for_a_new_attempt() -> None:
+    flows, out, _ = table()
+    waiting = Waiting()
+    flows.hold(TCP, ("a",), waiting, 0.0)
+    flows.hold(ONE, ("b",), Waiting(), 0.0)
+    flows.release_target(ONE, ("b",), 1.0)  # given up: nobody waits for that one
+    flows.retire_all()
+    assert out == [OpenFlow(TCP), OpenFlow(ONE), OpenFlow(TCP)]
+    flows.opened(FlowOpened(1, TCP, LOCAL), 2.0)
+    assert waiting.told == [flows.get(1)]
+    flows.failed(FlowFailed(ONE, Cause.CONNECT_TIMEOUT), 30.0)  # of before: nobody's
+    assert flows.hold(ONE, ("c",), Waiting(), 31.0) is None
 
 
 def test_a_flow_that_ended_is_returned_once() -> None:

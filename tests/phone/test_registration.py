@@ -465,6 +465,17 @@ def test_an_icmp_error_makes_a_udp_target_unavailable_at_once() -> None:
     assert failed.outcome.cause is Cause.ICMP
 
 
+@pytest.mark.rule("R8", "S4")
+def test_in_another_network_nobody_waits_for_a_connection_begun_in_the_old_one() -> None:
+    desk = Desk(line(server(transport_type=1)))
+    desk.hanging.add(TCP)  # the old network takes nothing
+    desk.start(3)
+    desk.hanging.clear()
+    desk.phone.network_changed(desk.now, "another network")
+    desk.run(4)
+    assert len(desk.requests("REGISTER", TCP)) == 1
+
+
 @pytest.mark.rule("R8")
 def test_after_a_network_change_all_lines_register_anew_on_new_flows() -> None:
     desk = Desk(line(server(transport_type=1)))

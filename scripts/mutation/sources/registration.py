@@ -124,6 +124,13 @@ ROWS: tuple[Row, ...] = (
     ),
     (
         "R8",
+        "nobody waits for a connection begun in the old network",
+        "phone/flow_table.py",
+        "        self._out += [OpenFlow(target) for target in self._by_target]\n",
+        "",
+    ),
+    (
+        "R8",
         "what a call had to send first is void too",
         REGISTERING,
         "            elif walk.stage is Stage.REGISTERING:\n",

@@ -37,7 +37,8 @@ class StreamFlows:
         self._server = server
         self._connections: dict[int, _Connection] = {}
         self._incoming = 0
-        self._connecting: set[asyncio.Task[None]] = set()
+        self._connecting: dict[Target, asyncio.Task[None]] = {}
+        self._ending: set[asyncio.Task[None]] = set()  # called off, but not over yet
         self._servers: list[asyncio.Server] = []
 
     async def listen(self, address: str, port: int, transport: Transport) -> tuple[str, int]:
@@ -62,7 +63,9 @@ class StreamFlows:
         return cast("tuple[str, int]", server.sockets[0].getsockname()[:2])
 
     def open(self, target: Target) -> None:
-        """Begin to connect: FlowOpened or FlowFailed follows, at the latest after ``connect_s``."""
+        """Begin to connect, and no longer as before: FlowOpened or FlowFailed follows, at the
+        latest after ``connect_s``."""
+        self._call_off(target)
         why_not = cannot_leave(self._bind, target.address)
         if why_not:
             self.failed(target, Cause.UNREACHABLE, why_not)
@@ -71,8 +74,8 @@ class StreamFlows:
             self.failed(target, Cause.LOCAL, "no TLS here")
             return
         task = asyncio.get_running_loop().create_task(self._connect(target))
-        self._connecting.add(task)
-        task.add_done_callback(self._connecting.discard)
+        self._connecting[target] = task
+        task.add_done_callback(lambda done: self._connected(target, done))
 
     def transmit(self, flow_id: int, data: bytes) -> bool:
         """Send bytes; False if the flow is not one of these."""
@@ -95,12 +98,12 @@ class StreamFlows:
         """Stop listening and connecting, and cut every connection off."""
         for server in self._servers:
             server.close()
-        for task in tuple(self._connecting):
-            task.cancel()
+        for target in tuple(self._connecting):
+            self._call_off(target)
         for connection in tuple(self._connections.values()):
             self.forget(connection)
             connection.abort()
-        await asyncio.gather(*self._connecting, return_exceptions=True)
+        await asyncio.gather(*self._ending, return_exceptions=True)
         self._servers.clear()
 
     # --- what the connections report ---------------------------------------------------------
@@ -145,6 +148,17 @@ class StreamFlows:
         return not identity_matches(certificate, target.tls_name or target.address)
 
     # --- connecting ----------------------------------------------------------------------------
+
+    def _call_off(self, target: Target) -> None:
+        task = self._connecting.pop(target, None)
+        if task is not None:
+            task.cancel()
+            self._ending.add(task)
+
+    def _connected(self, target: Target, task: asyncio.Task[None]) -> None:
+        self._ending.discard(task)
+        if self._connecting.get(target) is task:
+            del self._connecting[target]
 
     async def _connect(self, target: Target) -> None:
         try:

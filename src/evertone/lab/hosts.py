@@ -98,6 +98,7 @@ class Host(Station):
         "next_flow",
         "next_port",
         "node",
+        "opening",
         "ready",
         "udp_flows",
         "udp_port",
@@ -112,6 +113,7 @@ class Host(Station):
         self.flows: dict[int, Flow] = {}
         self.udp_flows: dict[tuple[Endpoint, Endpoint], Flow] = {}
         self.udp_port = 0
+        self.opening: dict[Target, Endpoint] = {}  # from where each connection is being made
         self.next_flow = 1
         self.next_port = _FIRST_EPHEMERAL_PORT
         self.ready: list[ShellInput] = []

@@ -230,6 +230,7 @@ class Network:
         else:
             local = (address, host.new_port())
             self._note(target.transport, local, target, "connect")
+            host.opening[target] = local  # an attempt of before, if any, is called off
             self._syn(host, target, local, self._clock.now + CONNECT_TIMEOUT_S, _SYN_RESEND_S)
 
     def _note(self, transport: Transport, source: Endpoint, target: Target, note: str) -> None:
@@ -240,6 +241,8 @@ class Network:
         self, host: Host, target: Target, local: Endpoint, end: float, resend_s: float
     ) -> None:
         """One SYN; lost ones are resent with growing pauses until ``end``."""
+        if host.opening.get(target) != local:
+            return  # called off
         clock = self._clock
         station = self._stations.get(target.address)
         there = self._pass(host, station)
@@ -249,15 +252,14 @@ class Network:
             if again < end:
                 clock.schedule(again, self._syn, host, target, local, end, 2 * resend_s)
             else:
-                clock.schedule(
-                    end, self._input, host, FlowFailed(target, Cause.CONNECT_TIMEOUT, "no answer")
-                )
+                failed = FlowFailed(target, Cause.CONNECT_TIMEOUT, "no answer")
+                clock.schedule(end, self._not_opened, host, local, failed)
             return
         listener = self._streams.get(((target.address, target.port), target.transport))
         if listener is None or listener.faults.refusing:
             self._note(target.transport, local, target, "refused")
             failed = FlowFailed(target, Cause.CONNECT_REFUSED, "")
-            clock.schedule(clock.now + there + back, self._input, host, failed)
+            clock.schedule(clock.now + there + back, self._not_opened, host, local, failed)
             return
         # the kernel accepts, a frozen process's too; TLS waits for the process
         act = self._handshake if target.transport is Transport.TLS else self._connected
@@ -284,14 +286,23 @@ class Network:
             self._note(target.transport, local, target, "wrong certificate")
             text = f"it proves {names}, not {target.tls_name}"
             failed = FlowFailed(target, Cause.CERTIFICATE, text)
-            self._clock.schedule(at, self._input, host, failed)
+            self._clock.schedule(at, self._not_opened, host, local, failed)
             return
         self._clock.schedule(at, self._connected, host, listener, target, local)
 
+    def _not_opened(self, host: Host, local: Endpoint, failed: FlowFailed) -> None:
+        if host.opening.get(failed.target) == local:
+            del host.opening[failed.target]
+            self._input(host, failed)
+
     def _connected(self, host: Host, listener: Host, target: Target, local: Endpoint) -> None:
+        if host.opening.get(target) != local:
+            return  # called off
         if listener.faults.refusing:  # it went away meanwhile
-            self._input(host, FlowFailed(target, Cause.RESET, "connection reset"))
+            failed = FlowFailed(target, Cause.RESET, "connection reset")
+            self._not_opened(host, local, failed)
             return
+        del host.opening[target]
         ours = Flow(host, target, local, incoming=False)
         peer = Target(local[0], local[1], target.transport)
         theirs = Flow(listener, peer, ours.peer, incoming=True)

@@ -171,8 +171,10 @@ class FlowTable:
             del self._by_target[flow.target]
 
     def retire_all(self) -> None:
-        """The network changed: whoever needs a flow from now on gets a new one (R8)."""
-        self._by_target = {t: f for t, f in self._by_target.items() if not f.id}
+        """The network changed: whoever needs a flow from now on gets a new one, and whoever waits
+        for one waits for a new attempt: the old one came from where we are no more (R8)."""
+        self._by_target = {t: f for t, f in self._by_target.items() if f.waiting and not f.id}
+        self._out += [OpenFlow(target) for target in self._by_target]
 
     def all_open(self) -> list[Flow]:
         """Every flow that the shell has opened."""
