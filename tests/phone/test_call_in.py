@@ -385,3 +385,25 @@ def test_a_caller_from_nowhere_is_the_serving_server_s() -> None:
     desk.say(desk.open_from(THREE), invite("sip:4601@192.0.2.10"))
     (call,) = desk.phone.snapshot(desk.now).calls
     assert (call.line, call.server) == (1, 1)
+
+
+@pytest.mark.rule("B5")
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_call_whose_connection_breaks_before_its_ack_ends(answered: bool) -> None:
+    """It would hang for ever, and the phone with it: never idle, never home."""
+    tcp = Target(ONE.address, 5060, Transport.TCP)
+    desk = Desk(line(server(transport_type=1)))
+    desk.peers[tcp] = granting()
+    desk.start(1)
+    request = invite(contact_uri(desk, target=tcp))
+    request.set_first("Via", "SIP/2.0/TCP 192.0.2.1:5060;branch=z9hG4bKin1")
+    desk.say(desk.flow_to(tcp), request)
+    (call,) = desk.phone.snapshot(desk.now).calls
+    if answered:
+        desk.phone.answer(call.call, desk.now)
+        desk.drain()
+    desk.break_flow(desk.flow_to(tcp))
+    assert desk.states(call.call)[-1] == "ended"
+    assert desk.phone.snapshot(desk.now).idle
+    desk.run(desk.now + 60)
+    assert len(desk.requests("BYE")) == int(answered)

@@ -71,9 +71,10 @@ def talking(**more: object) -> tuple[Desk, str]:
     return desk, call
 
 
-def called() -> tuple[Desk, str, Request]:
+def called(*, call_survival: int = 1) -> tuple[Desk, str, Request]:
     """A phone in a call to it, by ONE."""
-    desk = Desk(line(server(), server(TWO.address)), auto_answer=True)
+    settings = line(server(), server(TWO.address), call_survival=call_survival)
+    desk = Desk(settings, auto_answer=True)
     desk.peers |= {ONE: granting(), TWO: granting()}
     desk.start(1)
     request = invite(contact_uri(desk))
@@ -239,11 +240,35 @@ def direction_of(response: Response) -> sdp.Direction:
 
 
 def test_a_200_of_ours_to_a_re_invite_that_nobody_acknowledges_ends_the_call() -> None:
-    desk, call, request = called()
+    desk, call, request = called(call_survival=0)
     desk.say(desk.flow_to(ONE), within(desk, request, "INVITE", 2, body=SDP))
     desk.run(desk.now + 40)
     assert desk.states(call)[-1] == "ended"
     assert desk.requests("BYE")
+
+
+@pytest.mark.rule("C4", "X5")
+def test_with_call_survival_a_call_looks_for_a_peer_that_acknowledged_nothing() -> None:
+    """The server died while it carried the re-INVITE: no outage ends a call."""
+    desk, call, request = called()
+    desk.say(desk.flow_to(ONE), within(desk, request, "INVITE", 2, body=SDP))
+    desk.run(desk.now + 40)
+    assert desk.states(call)[-1] == "established"
+    assert desk.requests("INVITE")
+    assert not desk.requests("BYE")
+
+
+@pytest.mark.rule("C2", "C4")
+@pytest.mark.parametrize("call_survival", [0, 1])
+def test_only_the_answer_to_the_newest_re_invite_matters(call_survival: int) -> None:
+    desk, call, request = called(call_survival=call_survival)
+    desk.say(desk.flow_to(ONE), within(desk, request, "INVITE", 2, body=SDP))
+    desk.run(desk.now + 7.5)  # the peer asks once more, by the other server
+    desk.say(desk.flow_to(TWO), within(desk, request, "INVITE", 3, body=SDP))
+    desk.say(desk.flow_to(TWO), within(desk, request, "ACK", 3))
+    desk.run(desk.now + 60)
+    assert desk.states(call)[-1] == "established"
+    assert not desk.requests("INVITE")
 
 
 # --- C2 ---------------------------------------------------------------------------------------

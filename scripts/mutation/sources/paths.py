@@ -15,6 +15,27 @@ ROWS: tuple[Row, ...] = (
         "return False",
     ),
     (
+        "C4",
+        "a re-INVITE that nobody acknowledges ends no call",
+        "phone/uas.py",
+        "            if answered.call.line.settings.call_survival:\n",
+        "            if False:\n",
+    ),
+    (
+        "C2",
+        "only the answer to the newest re-INVITE matters",
+        "phone/uas.py",
+        "if answered is not None and answered.call.answered_last == effect.tid:",
+        "if answered is not None:",
+    ),
+    (
+        "B5",
+        "a call whose connection broke before its ACK ends",
+        "phone/calls.py",
+        "        elif call.state is CallState.ANSWERING:\n",
+        "        elif False:\n",
+    ),
+    (
         "C2",
         "a proxy that answers for a silent peer is no dead server",
         ENGINE,

@@ -58,6 +58,7 @@ class Call:
         self.server = server
         self.dialog: Dialog | None = None
         self.own: Flow | None = None  # the flow by which the dialog was made
+        self.answered_last = 0  # the transaction of the peer's last INVITE within the call
         self._owner = owner
         self._borrows = session is not None
         self.session = session or MediaSession(line.services.media_ports.lend())

@@ -95,6 +95,7 @@ _ROWS: dict[tuple[CallState, CallEvent], Step] = {
     (_S.ALERTING, _E.CANCELLED): Step(_S.ENDED, Act.TERMINATED),
     (_S.ALERTING, _E.TOO_LONG): Step(_S.ENDED, Act.UNAVAILABLE),
     (_S.ALERTING, _E.PEER_BYE): Step(_S.ENDED, Act.TERMINATED),
+    (_S.ALERTING, _E.CUT_OFF): Step(_S.ENDED),  # nobody would hear what we answer
     (_S.ANSWERING, _E.ACKED): Step(_S.ESTABLISHED),
     (_S.ANSWERING, _E.NOT_ACKED): Step(_S.ENDED, Act.BYE),
     (_S.ANSWERING, _E.HANGUP): Step(_S.ENDED, Act.OWE_BYE),

@@ -9,7 +9,7 @@ from evertone.events import FailedOver, FellBack
 from evertone.phone.call import Call
 from evertone.phone.call_in import IncomingCall
 from evertone.phone.call_out import OutgoingCall
-from evertone.phone.call_states import CallEvent
+from evertone.phone.call_states import CallEvent, CallState
 from evertone.phone.flow_table import Flow
 from evertone.phone.line import Line
 from evertone.phone.replace import Answered
@@ -98,6 +98,7 @@ class Calls:
     def has_answered(self, tid: int, answered: Answered) -> None:
         """An INVITE within a call was answered 200 (or one in the place of its dialog)."""
         self._answered[tid] = answered
+        answered.call.answered_last = tid
 
     def answered_by(self, tid: int) -> Answered | None:
         """What waits for the ACK of this INVITE within a call."""
@@ -115,8 +116,9 @@ class Calls:
             if not call.over
         )
 
-    def transaction_gone(self, tid: int) -> None:
-        """The layer has done with an INVITE's server transaction."""
+    def transaction_gone(self, tid: int, now: float) -> None:
+        """The layer has done with an INVITE's server transaction. Where it was neither answered
+        nor acknowledged its connection broke, and nothing more can come of it."""
         self._answered.pop(tid, None)
         call = self._by_tid.get(tid)
         if call is None:
@@ -124,6 +126,10 @@ class Calls:
         call.transaction_over = True
         if call.over:
             del self._by_tid[tid]
+        elif call.state is CallState.ALERTING:
+            call.step(CallEvent.CUT_OFF, now)
+        elif call.state is CallState.ANSWERING:
+            call.step(CallEvent.NOT_ACKED, now)
 
     def timer_due(self, call: str, now: float) -> None:
         """A call's own timer."""

@@ -393,7 +393,7 @@ class Phone:
         services = self._services
         if services.exchanges.gone(effect.tid, now):
             return
-        self._calls.transaction_gone(effect.tid)
+        self._calls.transaction_gone(effect.tid, now)
         flow = self._served.pop(effect.tid, None)
         if flow is not None:
             services.flows.release(flow, _server_holder(effect.tid), now)

@@ -87,10 +87,17 @@ class Uas:
             call.step(CallEvent.CANCELLED, now, code=487)
 
     def no_ack(self, effect: NoAck, now: float) -> None:
-        """Our answer was never acknowledged."""
+        """Our answer was never acknowledged.
+
+        RFC 3261 §14.2 ends a call whose re-INVITE is not. With ``call_survival`` that is a sign
+        of a dead server, and no outage ends a call (C4, X5): it looks for its peer.
+        """
         answered = self._calls.answered_by(effect.tid)
-        if answered is not None:
-            answered.call.step(CallEvent.NOT_ACKED, now)  # RFC 3261 §14.2
+        if answered is not None and answered.call.answered_last == effect.tid:
+            if answered.call.line.settings.call_survival:
+                answered.call.way.look(now)
+            else:
+                answered.call.step(CallEvent.NOT_ACKED, now)
         call = self._calls.of_transaction(effect.tid)
         if call is not None and call.state in (CallState.ANSWERING, CallState.ENDED):
             call.step(CallEvent.NOT_ACKED, now)
