@@ -28,7 +28,7 @@ def page() -> str:
 
 def test_a_stranger_can_tell_what_happens_when_the_primary_dies(page: str) -> None:
     assert "When server1.primary falls silent: the first call that you make waits 31.5s" in page
-    assert "Who calls you notices nothing. It goes home by itself, 1h after the end" in page
+    assert "Who calls you notices nothing. It goes home by itself, 1h 4s after the end" in page
     assert "NAPTR 10/10 > SRV 0/1" in page
     assert "account.1.sip_server.1.invite_retry_counts 5 -> 2" in page
     assert "a call waits 31.5s -> 4s [S1]" in page

@@ -13,12 +13,13 @@ from itertools import pairwise
 from math import inf
 
 from evertone.config.settings import LineSettings, PhoneSettings
-from evertone.events import FailedOver, FellBack, Unregistered
+from evertone.events import Event, FailedOver, FellBack, Unregistered
 from evertone.lab.rehearsal.calls import CallPlan
 from evertone.lab.rehearsal.play import rehearse
 from evertone.lab.rehearsal.report import Rehearsal
 from evertone.lab.rehearsal.site import Host, Route, Site, hop_lists, survey
 from evertone.lab.rehearsal.zones import Zone, literal
+from evertone.observe.explanation.sends import pauses
 from evertone.observe.explanation.watches import (
     ALIKE_S,
     UNHEARD_S,
@@ -349,7 +350,7 @@ class Stage:
         by_refresh_s, others_s = scene.waits_s(struck)
         return UntilWorst(
             self.begin_s,
-            _addresses(struck),
+            self._met_at(case),
             of_dns=case.of_dns,
             short=self.is_short(case),
             longest_s=max(by_refresh_s, others_s),
@@ -359,6 +360,33 @@ class Stage:
             most_s=inf if before is None else self.begin_s + before.of_use_s(case),
         )
 
+    def _pauses(
+        self, case: Case, events: list[Event], moved_at: float | None
+    ) -> dict[float, float]:
+        """By moment, for how long the phone did not ask after it; DNS: after it had found that
+        there is no answer."""
+        struck = self._met_at(case)
+        if not case.of_dns:
+            relayed = struck != _addresses(case.struck(self.scene))
+            timers = self.scene.settings.timers
+            return pauses(events, struck, timers, relayed=relayed, moved_at=moved_at)
+        begin = moved_at if moved_at is not None else 0.0
+        turns = {e.at for e in events if e.at > begin and is_try(e, struck, of_dns=True)}
+        moments = sorted(turns if moved_at is None else {moved_at, *turns})
+        return {one: other - one for one, other in pairwise(moments)}
+
+    def _met_at(self, case: Case) -> frozenset[str]:
+        """Where a REGISTER was sent that meets the fault: to those struck, or to the proxies that
+        they are behind."""
+        struck = set(case.struck(self.scene))
+        before = [
+            host
+            for route in self.scene.site.routes
+            if struck & set(route.registrars) and not struck & set(route.path)
+            for host in route.path
+        ]
+        return _addresses([*struck, *before])
+
     def _note(self, case: Case, watch: UntilHome | UntilWorst) -> None:
         if watch.cut:
             self.cut.add(case.key)
@@ -366,21 +394,18 @@ class Stage:
             self.lengthened.add(case.key)
 
     def _worst_end_s(self, case: Case) -> float:
-        """Just after the move, or the failed try after it, that the longest pause follows; of a
-        phone that stays where it is, just after such a try to register."""
+        """Just after the move, or the REGISTER after it, that the longest pause follows; of a
+        phone that stays where it is, just after such a REGISTER."""
         events = [event for event in self.idle(case).events if event.at >= self.begin_s]
-        struck = _addresses(case.struck(self.scene))
         moved = [event.at for event in events if isinstance(event, FailedOver | FellBack)]
-        tries = {event.at for event in events if is_try(event, struck, of_dns=case.of_dns)}
-        turns = sorted({*moved[:1], *(at for at in tries if not moved or at > moved[0])})
-        if not turns:
+        found = self._pauses(case, events, moved[0] if moved else None) or dict.fromkeys(moved, 0.0)
+        if not found:
             return round(self.begin_s + self.outage_s(case) / 2, 3)
-        pauses = {earlier: later - earlier for earlier, later in pairwise(turns)}
-        longest_s = max(pauses.values(), default=0.0) - ALIKE_S
-        longest = [at for at, pause_s in pauses.items() if pause_s >= longest_s] or turns[:1]
         ran_out = (e.at for e in events if isinstance(e, Unregistered) and e.rule is Rule.R3)
         bare_s = next(ran_out, 0.0)  # from there on nobody can call the phone either
-        worst = next((at for at in longest if at > bare_s), longest[0])
+        found = {at: pause_s for at, pause_s in found.items() if at > bare_s} or found
+        longest_s = max(found.values()) - ALIKE_S
+        worst = next(at for at, pause_s in found.items() if pause_s >= longest_s)
         return round(worst, 3) + _JUST_MISSED_S
 
 
