@@ -22,7 +22,7 @@ HOST = "192.0.2.1"
         ("bob", f"sip:bob@{HOST}"),
         ("bob@example.com", "sip:bob@example.com"),
         ("sip:bob@example.com;user=phone", "sip:bob@example.com;user=phone"),
-        ("SIPS:bob@example.com", "sips:bob@example.com"),
+        ("SIP:bob@example.com", "sip:bob@example.com"),
         ("sip:example.com", "sip:example.com"),
         ("tel:+49-911-12345", f"sip:+4991112345@{HOST}"),
     ],
@@ -46,6 +46,7 @@ def test_numbers_and_addresses(number: str, uri: str) -> None:
         "bob@",
         "()",
         "<sip:1@b>",
+        "sips:bob@example.com",  # it would go in clear
         "1002\r\nVia: x",
         "1" * 257,
     ],

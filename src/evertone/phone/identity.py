@@ -19,6 +19,10 @@ LINE_PARAM = "line"
 _TOKEN_LENGTH = 12
 _MAX_NUMBER = 256
 _NO_NUMBER = "cannot call {!r}: give a number such as 1002, or an address: sip:bob@example.com"
+_NO_SIPS = (
+    "a sips: address asks for TLS all the way to the callee, which this phone cannot see to:"
+    " call sip: instead (with transport_type 2 it goes to the server by TLS)"
+)
 
 _WRITTEN_NUMBER = re.compile(r"[-0-9*#+()./ ]+")
 _FOR_THE_EYE = re.compile(r"[()/ ]")  # '-' and '.' may belong to the name of an extension
@@ -79,22 +83,25 @@ class Identity:
         """The URI that ``number`` means at ``server``: a user part, user@host, or a SIP URI.
 
         Numbers may be written as people write them (``0911 / 123-45``, ``*72#``) or as a
-        ``tel:`` URI. UsageError for what is none of all that.
+        ``tel:`` URI. UsageError for what is none of all that, and for a ``sips:`` URI: it asks
+        for TLS on every hop (RFC 3261 §26.2.2), and nobody here sees to more than the first.
         """
         text = number.strip()
         if len(text) > _MAX_NUMBER:
             raise UsageError(f"{len(text)} characters are too many for a number")
         scheme = text.partition(":")[0].lower()
+        if scheme == "sips":
+            raise UsageError(_NO_SIPS)
         if scheme == "tel":
             text = _TEL_SEPARATORS.sub("", text.partition(":")[2])
-        if scheme not in ("sip", "sips"):
+        if scheme != "sip":
             host = "" if "@" in text else f"@{_host(self.domain(server))}"
             text = f"sip:{_user_part(text)}{host}"
         try:
             uri = parse_uri(text)
         except SipParseError as error:
             raise UsageError(_NO_NUMBER.format(number)) from error
-        if scheme not in ("sip", "sips") and (not uri.user or uri.password is not None):
+        if scheme != "sip" and (not uri.user or uri.password is not None):
             raise UsageError(_NO_NUMBER.format(number))
         return uri
 
