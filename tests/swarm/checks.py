@@ -99,6 +99,8 @@ def judge_calls(
             continue
         if code == 482 and _changes(plan, lines[number], at, end):
             continue  # A12: an earlier leg woke up, reached the callee, and was cancelled
+        if code == 408 and _loses(plan, lines[number], at, end):
+            continue  # A7: the server's own INVITEs to the callee were lost, all of them
         took = f"rang after {settled - at:.1f} s" if settled is not None else "never rang"
         if ended is not None and settled is None:
             took += f", ended after {ended - at:.1f} s: {code} {reason}"
@@ -200,6 +202,13 @@ def _changes(plan: Plan, line: LineSettings, since: float, until: float) -> bool
         if _overlaps(plan, f, since, until)
         and not (f.verb in steady and f.at_s < since and f.until_s > until)
     )
+
+
+def _loses(plan: Plan, line: LineSettings, since: float, until: float) -> bool:
+    """True if a server loses packets."""
+    names = _machines(plan, line)
+    faults = [fault for fault in plan.faults if fault.verb is Verb.LOSE]
+    return any(f.subject in names and _overlaps(plan, f, since, until) for f in faults)
 
 
 def _dns_answers(
