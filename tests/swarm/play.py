@@ -229,9 +229,9 @@ class Play:
             wait_s += RETRY_AFTER_S
         rezoned = any(action.verb == "rezone" for action in plan.actions)
         if rezoned or plan.settings.dns.static_a:
-            # B8: a new primary, or that static records had another one, is heard of with the next
-            # request
-            wait_s += granted_s
+            # B8: a new primary, or that static records had another one, is heard of with the first
+            # request after the old records' TTL
+            wait_s += granted_s + ttl_s
         return wait_s
 
     def go_home(self) -> None:
