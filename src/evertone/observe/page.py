@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from evertone.lab.rehearsal.report import CallEnd, HostReport, LineReport, Rehearsal
+from evertone.lab.rehearsal.report import HostReport, LineReport, Rehearsal
 from evertone.lab.rehearsal.spans import length_text, time_text
 from evertone.observe.fold import Fold
 from evertone.observe.ladder import ladder, spans_of_interest
@@ -96,7 +96,7 @@ def _faults(rehearsal: Rehearsal) -> str:
 def _grade(rehearsal: Rehearsal) -> str:
     """How bad it was: the style of the verdict."""
     if any(line.unregistered_s >= _NOTICEABLE_S for line in rehearsal.lines) or any(
-        call.end is not CallEnd.ANSWERED for call in rehearsal.calls
+        call.failed for call in rehearsal.calls
     ):
         return "bad"
     late = rehearsal.delayed or any(x.unreachable_s >= _NOTICEABLE_S for x in rehearsal.lines)
@@ -120,7 +120,7 @@ class _Fact:
 
 def _facts(rehearsal: Rehearsal, line: LineReport) -> list[_Fact]:
     calls = [call for call in rehearsal.calls if call.line == line.line]
-    failed = sum(call.end is not CallEnd.ANSWERED for call in calls)
+    failed = sum(call.failed for call in calls)
     waits = [call.waited_s for call in calls if call.delayed and call.waited_s is not None]
     bare, deaf = line.unregistered_s, line.unreachable_s
     facts = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from evertone.lab.rehearsal.report import CallEnd, CallReport, HostReport, LineReport, Rehearsal
+from evertone.lab.rehearsal.report import CallReport, HostReport, LineReport, Rehearsal
 from evertone.lab.rehearsal.spans import Span, clip, common, cut, gaps, time_text
 from evertone.observe.fold import Fold
 from evertone.observe.ladder import Ladder, Step
@@ -169,15 +169,15 @@ def _line_row(line: LineReport, rehearsal: Rehearsal, axis: _Axis, y: float) -> 
             if span[1] - span[0] >= _NOTICEABLE_S
         ]
     calls = [c for c in rehearsal.calls if c.line == line.line and axis.begin <= c.at <= axis.end]
-    notable = [c for c in calls if c.end is not CallEnd.ANSWERED or c.delayed]
+    notable = [c for c in calls if c.failed or c.delayed]
     routine = [c for c in calls if c not in notable] if len(calls) <= _MOST_ROUTINE_CALLS else []
     return [*parts, *(_dot(c, axis, y) for c in [*routine, *notable[:_MOST_CALLS]])]
 
 
 def _dot(call: CallReport, axis: _Axis, y: float) -> str:
     class_ = "here-fill"
-    said = "answered"
-    if call.end is not CallEnd.ANSWERED:
+    said = call.end.value
+    if call.failed:
         class_, said = "bad-fill", f"{call.end.value}: {call.reason}"
     elif call.delayed:
         class_, said = "warn-fill", f"rang after {call.waited_s:.1f} s"

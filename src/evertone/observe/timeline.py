@@ -247,7 +247,7 @@ def _told(events: Iterable[Event], site: Site) -> Iterator[Entry]:
 
 
 def _is_notable(call: CallReport) -> bool:
-    return call.end is not CallEnd.ANSWERED or call.delayed
+    return call.failed or call.delayed
 
 
 def _call(call: CallReport) -> Entry:

@@ -245,6 +245,20 @@ def test_an_established_call_outlives_its_servers() -> None:
     assert [c.end for c in ran.calls] == [CallEnd.ANSWERED]
 
 
+@pytest.mark.parametrize("plan", ["every 5m for 2s", "every 5m for 1s", "every 4s"])
+def test_a_call_that_rings_when_the_caller_hangs_up_by_plan_has_reached_somebody(plan: str) -> None:
+    ran = rehearse(example("failover"), calls=parse_calls(plan), for_s=1000)
+    assert {c.end for c in ran.calls} == {CallEnd.RANG}
+    assert not any(c.failed or c.delayed for c in ran.calls)
+
+
+def test_a_call_that_rings_longer_than_anybody_lets_it_ring_is_lost() -> None:
+    faults = ["all silence 301s..", "dns silence 301s.."]
+    ran = rehearse(example("failover"), faults=faults, calls=CallPlan(300, 30), for_s=400)
+    assert [c.end for c in ran.calls] == [CallEnd.LOST]
+    assert ran.calls[0].waited_s is not None
+
+
 def test_nothing_is_placed_that_cannot_end_in_time() -> None:
     plan = CallPlan(every_s=100, lasts_s=50)
     assert [c.at for c in rehearse(configured(SERVER), calls=plan, for_s=349).calls] == [100, 200]

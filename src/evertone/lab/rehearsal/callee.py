@@ -20,7 +20,7 @@ from evertone.sip.message import Request, Response, parse
 from evertone.sip.transaction import GotCancel, GotRequest, Out, TransactionLayer
 from evertone.sip.values import Uri
 
-__all__ = ["Callee", "callee_at"]
+__all__ = ["ANSWERS_AFTER_S", "Callee", "callee_at"]
 
 ANSWERS_AFTER_S = 2.0
 _RTP_PORT = 40_000

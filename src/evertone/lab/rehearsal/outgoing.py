@@ -9,6 +9,7 @@ from functools import partial
 
 from evertone.errors import LimitError, UsageError
 from evertone.events import CallChanged, Event
+from evertone.lab.rehearsal.callee import ANSWERS_AFTER_S
 from evertone.lab.rehearsal.calls import CallPlan, check_number
 from evertone.lab.rehearsal.report import CallEnd, CallReport
 from evertone.lab.rehearsal.site import CALLEE, PHONE, Site
@@ -48,7 +49,9 @@ class _Dialled:
     def report(self, site: Site) -> CallReport:
         """What became of it."""
         end, reason = CallEnd.ANSWERED, ""
-        if not self.answered:
+        if self._rings_when_it_ends():
+            end = CallEnd.RANG
+        elif not self.answered:
             end = CallEnd.LOST
             waited = f"nobody was reached within {time_text(self.ends_at - self.at)}"
             reason = self.reason if self.over_at < self.ends_at or not self.address else waited
@@ -63,6 +66,12 @@ class _Dialled:
             host=host.name if host is not None else "",
             reason=reason,
         )
+
+    def _rings_when_it_ends(self) -> bool:
+        """Whether it ended by the plan, and before the callee would have answered."""
+        if self.answered or self.rang_at is None or self.over_at < self.ends_at:
+            return False
+        return self.ends_at - self.rang_at <= ANSWERS_AFTER_S
 
 
 class Outgoing:

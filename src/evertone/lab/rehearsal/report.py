@@ -30,6 +30,8 @@ class CallEnd(enum.Enum):
     """What became of a call."""
 
     ANSWERED = "answered"
+    RANG = "rang"
+    """The caller hung up, as planned, before the callee takes a call."""
     LOST = "lost"
     """Nobody was reached."""
     DROPPED = "dropped"
@@ -47,6 +49,11 @@ class CallReport:
     waited_s: float | None
     host: str
     reason: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """True if it was lost or dropped."""
+        return self.end in (CallEnd.LOST, CallEnd.DROPPED)
 
     @property
     def delayed(self) -> bool:
