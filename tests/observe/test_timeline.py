@@ -75,6 +75,7 @@ def test_what_repeats_is_folded() -> None:
         ("server1 503:120 10m..20m", "answers every request 503 with Retry-After 120 s"),
         ("server1 delay:2s 10m..20m", "packets take 2s longer each way"),
         ("server1 lose:20% 10m..20m", "20% of the packets are lost each way"),
+        ("server1 lose:0.5% 10m..20m", "0.5% of the packets are lost each way"),
         ("server1.2 deaf 10m..20m", "what the phone sends does not reach it"),
         ("server1.2 mute 10m..20m", "what it sends does not reach the phone"),
         ("dns silence 10m..20m", "dns: it does not answer"),

@@ -223,7 +223,7 @@ def _meaning(strike: Strike) -> str:
         case "delay":
             return f"packets take {time_text(fault.value)} longer each way"
         case "lose":
-            return f"{fault.value:.0%} of the packets are lost each way"
+            return f"{100 * fault.value:g}% of the packets are lost each way"
         case "partition":
             row = VERBS["mute" if fault.subject == strike.hosts[0] else "deaf"]
             return row.meaning

@@ -272,7 +272,7 @@ def test_same_arguments_same_result() -> None:
     def run() -> Rehearsal:
         return rehearse(
             example("guide-failover"),
-            faults=["server1.primary lose:30 10m..40m", "dns delay:2s 5m..50m"],
+            faults=["server1.primary lose:30% 10m..40m", "dns delay:2s 5m..50m"],
             calls=EVERY_5_MIN,
             for_s=HOUR,
             seed=7,
@@ -409,11 +409,14 @@ def test_every_verb_has_been_said() -> None:
         ("server1 silence", "write TARGET VERB FROM..TO, such as 'server1.primary silence"),
         ("server1 silence 10m", "write from when to when"),
         ("server1 silence 20m..10m", "did you mean 10m..20m?"),
+        ("server1 silence 10m..10m", "takes no time: let it end later than it begins"),
         ("server1 silence soon..later", "write 90s, 10m, 1h30m or 2d"),
         ("server1 silence 2h..3h", "the rehearsal of 1h is over"),
         ("server1 restart 1m..2m", "a restart takes no time"),
-        ("server1 lose 1m..2m", "must be written lose:PERCENT"),
-        ("server1 lose:200 1m..2m", "more than 100 %"),
+        ("server1 lose 1m..2m", "must be written lose:20%"),
+        ("server1 lose:30 1m..2m", "'lose:30' must be written lose:30%"),
+        ("server1 lose:0.2 1m..2m", "'lose:0.2' must be written lose:0.2% or lose:20%"),
+        ("server1 lose:200% 1m..2m", "more than 100 %"),
         ("server1 delay:2w 1m..2m", "must be written delay:TIME"),
         ("server1 299 1m..2m", "there are: silence"),
         (

@@ -149,11 +149,11 @@ VERBS: dict[str, VerbRow] = {
         "delay:TIME", "packets take that much longer each way", _delay, Harm.WORSE, r"[\d.dhms]+"
     ),
     "lose": VerbRow(
-        "lose:PERCENT",
+        "lose:20%",
         "so many packets of a hundred are lost each way",
         _lose,
         Harm.WORSE,
-        r"\d{1,3}(\.\d+)?%?",
+        r"\d{1,3}(\.\d+)?%",
     ),
     "deaf": VerbRow("deaf", "what the phone sends does not reach it", _partition(requests=True)),
     "mute": VerbRow("mute", "what it sends does not reach the phone", _partition(requests=False)),
@@ -165,6 +165,7 @@ VERBS: dict[str, VerbRow] = {
 """The verbs by name; a bare status such as 503 means ``answer``."""
 
 _STATUS = re.compile(r"[3-6]\d\d(:\d+)?")
+_NUMBER = re.compile(r"\d{1,3}(\.\d+)?")
 _SYNONYMS = {"down": "silence", "partition": "mute", "slow": "delay", "reset": "refuse"}
 
 
@@ -210,8 +211,17 @@ def _verb(word: str) -> tuple[str, str]:
         known = ", ".join(row.usage for row in VERBS.values())
         raise FaultError(f"no fault {word!r}; there are: {known}")
     if not re.fullmatch(row.argument, argument):
-        raise FaultError(f"{word!r} must be written {row.usage}")
+        raise FaultError(f"{word!r} must be written {_right(name, argument)}")
     return name, argument
+
+
+def _right(name: str, argument: str) -> str:
+    """How it is written; of a share without its %, both of what may have been meant."""
+    if name != "lose" or not _NUMBER.fullmatch(argument):
+        return VERBS[name].usage
+    number = float(argument)
+    meant = f"lose:{argument}%"
+    return f"{meant} or lose:{100 * number:g}%" if 0 < number <= 1 else meant
 
 
 def _span(phrase: str, when: str, row: VerbRow, for_s: float) -> tuple[float, float]:
@@ -225,7 +235,9 @@ def _span(phrase: str, when: str, row: VerbRow, for_s: float) -> tuple[float, fl
         raise FaultError(f"{phrase!r}: a restart takes no time; write one, such as 10m")
     if row.harm is not Harm.MOMENT and not dots:
         raise FaultError(f"{phrase!r}: write from when to when, such as 10m..25m, or 10m..")
-    if until_s <= at_s:
+    if until_s == at_s:
+        raise FaultError(f"{phrase!r} takes no time: let it end later than it begins")
+    if until_s < at_s:
         raise FaultError(f"{phrase!r} ends before it begins; did you mean {end or 0}..{begin}?")
     if at_s >= for_s:
         raise FaultError(
