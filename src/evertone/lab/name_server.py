@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any
 
 import dns.exception
 import dns.flags
@@ -20,10 +19,10 @@ import dns.zone
 
 from evertone.errors import ScenarioError
 from evertone.lab.faults import HostFaults, Verb
+from evertone.lab.master_file import Mistake, read_master_file
 
-__all__ = ["NameServer", "read_master_file"]
+__all__ = ["NameServer"]
 
-DEFAULT_TTL_S = 300
 MAX_ANSWERS = 1000
 
 _MAX_CNAMES = 8
@@ -37,48 +36,12 @@ _ADDITIONAL: dict[dns.rdatatype.RdataType, str] = {
 """What each type of answer points at, for the additional section (RFC 2782, RFC 3403 §4.1)."""
 
 
-class _Reading(dns.zone.Transaction):
-    """Takes a SOA of any name: one text may hold several zones, and a zone with its own apex."""
-
-    def add(self, *args: Any) -> None:
-        name, ttl, rdata = args
-        if rdata.rdtype == dns.rdatatype.SOA:
-            self._put_rdataset(name, dns.rdataset.from_rdata(ttl, rdata))  # type: ignore[no-untyped-call]
-        else:
-            super().add(*args)
-
-
-class _Zones(dns.zone.Zone):
-    def writer(self, replacement: bool = False) -> dns.zone.Transaction:
-        reading = _Reading(self, replacement)
-        reading._setup_version()  # type: ignore[no-untyped-call]
-        return reading
-
-
-def read_master_file(text: str, origin: str, name: str = "") -> dns.zone.Zone:
-    """The records of a master file (RFC 1035 §5); ``name`` stands in errors before the line,
-    which is one too high: the first line is ours.
-
-    Raises dns.exception.DNSException and ValueError.
-    """
-    # the one line before gives records without a TTL ours
-    return dns.zone.from_text(
-        f"$TTL {DEFAULT_TTL_S}\n{text}",
-        origin,
-        relativize=False,
-        check_origin=False,
-        filename=name or None,
-        zone_factory=_Zones,
-    )
-
-
 @functools.lru_cache(maxsize=8)
 def _records_of(text: str, origin: str) -> tuple[dns.rrset.RRset, ...]:
     """What a master file holds; rehearsals read the same one over and over."""
-    try:
-        zone = read_master_file(text, origin)
-    except (dns.exception.DNSException, ValueError) as error:
-        raise ScenarioError(f"the zone {origin} cannot be read: {error}") from None
+    zone = read_master_file(text, origin)
+    if isinstance(zone, Mistake):
+        raise ScenarioError(f"the zone {origin} cannot be read: its line {zone}")
     return tuple(
         dns.rrset.from_rdata_list(name, rdataset.ttl, list(rdataset))
         for name, rdataset in zone.iterate_rdatasets()

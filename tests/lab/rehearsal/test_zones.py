@@ -63,6 +63,10 @@ def test_a_zone_file() -> None:
         (b"pbx.example. A 192.0.2.1\n; \xff\n", "pbx.zone:2: not UTF-8"),
         (b";" * (MAX_ZONE_BYTES + 1), "pbx.zone: longer than"),
         (b"$INCLUDE /etc/passwd\n", "pbx.zone:1: "),
+        (
+            b"$TTL 60\n$ORIGIN pbx.example.\n$GENERATE 1-100000000 a$ A 192.0.2.1\n",
+            "pbx.zone:3: zone file directive '$GENERATE' is not allowed; there are $ORIGIN and $TTL",
+        ),
         (b"\na.example. A 192.0.2.1\na.example. CNAME b.example.\n", "pbx.zone:3: "),
     ],
 )

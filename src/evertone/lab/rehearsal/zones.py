@@ -7,8 +7,6 @@ server of the lab answers for every name that a configuration mentions.
 from __future__ import annotations
 
 import ipaddress
-import re
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -23,7 +21,7 @@ from evertone.dns.locate import Where
 from evertone.dns.records import Address, Naptr, Question, RrType, Srv, canonical
 from evertone.dns.static import StaticRecords
 from evertone.errors import DnsError, ScenarioError
-from evertone.lab.name_server import DEFAULT_TTL_S, read_master_file
+from evertone.lab.master_file import DEFAULT_TTL_S, Mistake, read_master_file
 from evertone.model import Group
 
 __all__ = ["Harvest", "Zone", "addresses_in", "every_where", "invent_zone", "literal", "read_zone"]
@@ -36,7 +34,6 @@ _FIRST_INVENTED, _LAST_INVENTED = 11, 250
 _SERVICES = {0: ("_sip._udp", 5060), 1: ("_sip._tcp", 5060), 2: ("_sips._tcp", 5061)}
 """By ``transport_type``: where its SRV records stand (RFC 3263 §4.1) and its port (D8)."""
 _DNS_NAPTR = 3
-_FILE = "zone"  # what the codec calls the text in its errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,30 +97,10 @@ def read_zone(name: str, data: bytes) -> Zone:
 
 
 def _parse(name: str, text: str) -> dns.zone.Zone:
-    fault = _fault(text)
-    if isinstance(fault, dns.zone.Zone):
-        return fault
-    line, what = fault
-    lines = text.split("\n")
-
-    def is_in(first: int) -> bool:
-        before = _fault("\n".join(lines[:first]) + "\n")
-        return not isinstance(before, dns.zone.Zone) and before[1] == what
-
-    if not line:  # the fewest lines that have the mistake end with it
-        line = bisect_left(range(1, len(lines)), True, key=is_in) + 1
-    elif is_in(line - 1):
-        line -= 1  # the codec counts a line too many where it has read a record to its end
-    raise ScenarioError(f"{name}:{line}: {what.rstrip('.')}; a record is NAME [TTL] TYPE DATA")
-
-
-def _fault(text: str) -> dns.zone.Zone | tuple[int, str]:
-    """The zone, or the line (0: unknown) at which it cannot be read, and why."""
-    try:
-        return read_master_file(text, ".", _FILE)
-    except (dns.exception.DNSException, ValueError) as error:
-        found = re.fullmatch(rf"{_FILE}:(\d+): (.*)", str(error), re.DOTALL)
-        return (max(1, int(found[1]) - 1), found[2]) if found else (0, str(error))
+    zone = read_master_file(text, ".")
+    if isinstance(zone, Mistake):
+        raise ScenarioError(f"{name}:{zone}")
+    return zone
 
 
 def addresses_in(zone: Zone) -> dict[str, tuple[str, ...]]:
