@@ -60,7 +60,7 @@ def test_faults_are_read() -> None:
         ("[users]", "domain is missing"),
         ('domain = "x"', r"at least one \[\[server\]\]"),
         ("domain = 3", "must be a text"),
-        (SMALL + 'colour = "red"', "unknown key 'colour'"),
+        (SMALL + 'colour = "red"', "unknown key 'colour'; allowed: name, address, domains, listen"),
         (SMALL.replace("127.0.20.1", "localhost"), "is no IP address"),
         (SMALL + 'listen = ["sctp:5060"]', "udp:PORT, tcp:PORT or tls:PORT"),
         (SMALL + 'listen = ["udp:99999"]', "udp:PORT"),
@@ -72,8 +72,13 @@ def test_faults_are_read() -> None:
         (SMALL + '[[fault]]\nverb = "burn"\nhost = "one"', "unknown fault 'burn'"),
         (
             SMALL + '[[name_server]]\naddress = "127.0.20.9"\nzones = { x = "y IN A z" }',
-            "zone x cannot be read",
+            "name_server 'dns': zones: the zone x cannot be read: its line 1: ",
         ),
+        (
+            SMALL + '[[fault]]\nverb = "silence"\nhost = "two"',
+            "fault 1: no host 'two'; there are: one",
+        ),
+        (SMALL + '[[fault]]\nverb = "servfail"\nhost = "one"', "fault 1: .*one is no DNS server"),
         (SMALL + "[users]\n1001 = 1001", "must be a text in quotes"),
     ],
 )

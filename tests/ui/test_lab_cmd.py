@@ -117,6 +117,27 @@ def test_a_script_that_cannot_be_read_names_the_line(
     assert "script.txt:2: write SECONDS COMMAND" in str(result.exception)
 
 
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("9 burn one", "unknown fault 'burn'; there are: silence"),
+        ("9 silence two", "no host 'two'; there are: one, dns"),
+        ("9 heal two", "no host 'two'; there are: one, dns"),
+        ("9 servfail one", "one is no DNS server"),
+        ("9 partition one two", "no host 'two'"),
+    ],
+)
+def test_a_script_is_checked_before_anything_starts(
+    small: Path, tmp_path: Path, line: str, advice: str
+) -> None:
+    script = tmp_path / "script.txt"
+    script.write_text(f"1 status\n\n{line}\n")
+    result = CliRunner().invoke(command, [str(small), "--script", str(script), "--seconds", "0"])
+    assert result.exit_code == 1
+    assert f"script.txt:3: {advice}" in str(result.exception).replace("servfail one: ", "")
+    assert not result.output
+
+
 def test_tls_needs_its_package_or_is_left_out(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,8 +36,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evertone.errors import ScenarioError
-from evertone.lab.faults import Fault, make_fault
+from evertone.errors import FaultError, ScenarioError
+from evertone.lab.faults import FAULTS, Fault, make_fault
 from evertone.lab.name_server import NameServer
 from evertone.lab.registrations import RegistrationStore
 from evertone.lab.sip_server import SipServer
@@ -140,6 +140,24 @@ class Scenario:
     name_servers: tuple[NameServerSpec, ...] = ()
     faults: tuple[Fault, ...] = ()
 
+    def check_host(self, name: str) -> None:
+        """Raise FaultError if nobody is called so."""
+        names = [*self._named("sip"), *self._named("dns")]
+        if name not in names:
+            raise FaultError(f"no host {name!r}; there are: {', '.join(names)}")
+
+    def check_fault(self, fault: Fault) -> None:
+        """Raise FaultError if this fault can strike nobody here."""
+        for name in filter(None, (fault.subject, fault.peer)):
+            self.check_host(name)
+        strikes = FAULTS[fault.verb].strikes
+        if strikes != "any" and fault.subject not in self._named(strikes):
+            raise FaultError(f"{fault}: {fault.subject} is no {strikes.upper()} server")
+
+    def _named(self, kind: str) -> list[str]:
+        specs = self.name_servers if kind == "dns" else self.servers
+        return [spec.name for spec in specs]
+
 
 # --- reading ----------------------------------------------------------------------------------
 
@@ -152,6 +170,7 @@ class _Table:
             raise ScenarioError(f"{where} must be a table")
         self.where = where
         self._values = dict(values)
+        self._known: list[str] = []
 
     def text(self, key: str, default: str | None = None) -> str:
         """A text; without a default it must be there."""
@@ -198,9 +217,13 @@ class _Table:
     def finish(self) -> None:
         """Refuse keys that nobody asked for."""
         if self._values:
-            raise ScenarioError(f"{self.where}: unknown key {next(iter(self._values))!r}")
+            raise ScenarioError(
+                f"{self.where}: unknown key {next(iter(self._values))!r}; "
+                f"allowed: {', '.join(self._known)}"
+            )
 
     def _take(self, key: str, kind: Any, what: str, default: Any) -> Any:
+        self._known.append(key)
         value = self._values.pop(key, default)
         if value is None:
             raise ScenarioError(f"{self.where}: {key} is missing; it must be {what}")
@@ -284,23 +307,31 @@ def _name_server(table: _Table) -> NameServerSpec:
         zones=table.mapping("zones"),
     )
     table.finish()
-    NameServer(spec.zones)  # a zone that cannot be read is named now, not when the lab starts
+    try:
+        NameServer(spec.zones)  # a zone that cannot be read is named now, not when the lab starts
+    except ScenarioError as error:
+        raise ScenarioError(f"name_server {spec.name!r}: zones: {error}") from None
     return spec
 
 
 def _fault(table: _Table) -> Fault:
-    value = table.number("value", math.nan)
-    fault = make_fault(
-        table.text("verb"),
-        table.text("host"),
-        at_s=table.number("from", 0.0),
-        until_s=table.number("to", math.inf),
-        value=None if math.isnan(value) else value,
-        peer=table.text("peer", ""),
-        retry_after_s=table.whole("retry_after", 0, 0, 86_400),
-    )
+    verb, host = table.text("verb"), table.text("host")
+    begin, end = table.number("from", 0.0), table.number("to", math.inf)
+    value, peer = table.number("value", math.nan), table.text("peer", "")
+    retry_after_s = table.whole("retry_after", 0, 0, 86_400)
     table.finish()
-    return fault
+    try:
+        return make_fault(
+            verb,
+            host,
+            at_s=begin,
+            until_s=end,
+            value=None if math.isnan(value) else value,
+            peer=peer,
+            retry_after_s=retry_after_s,
+        )
+    except FaultError as error:
+        raise ScenarioError(f"{table.where}: {error}") from None
 
 
 def _check(scenario: Scenario) -> None:
@@ -318,6 +349,11 @@ def _check(scenario: Scenario) -> None:
     for address in addresses:
         if addresses.count(address) > 1:
             raise ScenarioError(f"two servers have the address {address}")
+    for number, fault in enumerate(scenario.faults, 1):
+        try:
+            scenario.check_fault(fault)
+        except FaultError as error:
+            raise ScenarioError(f"fault {number}: {error}") from None
     known = {s.name for s in scenario.servers}
     for server in scenario.servers:
         if server.relay and server.relay not in known - {server.name}:

@@ -33,14 +33,14 @@ from evertone.lab.teller import PacketTeller, tell_remark
 from evertone.lab.wire import read_packet
 from evertone.model import Target, Transport
 from evertone.observe.text import printable
+from evertone.ui.lab_script import read_script
 from evertone.ui.options import ADDRESS, with_remedy
 
 __all__ = ["command"]
 
-MAX_SCRIPT_LINES = 10_000
+MAX_TYPED_LINES = 10_000
 MAX_LINE_BYTES = 65_536
 
-_SCRIPT_LINE = re.compile(r"(\d+(?:\.\d+)?)\s+(\S.*)")
 _REMEDIES = {
     errno.EADDRINUSE: "another lab or demo runs (--bind chooses other addresses), or a SIP server "
     "that listens at every address"
@@ -151,21 +151,6 @@ class _Lab:
                 self.say(printable(text), kind="binding", host=name, aor=binding.aor)
 
 
-def _scripted(path: Path) -> list[tuple[float, str]]:
-    """``SECONDS COMMAND`` per line. ScenarioError names file and line."""
-    timed: list[tuple[float, str]] = []
-    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        match = _SCRIPT_LINE.fullmatch(line.strip())
-        if match is None or len(timed) >= MAX_SCRIPT_LINES:
-            raise ScenarioError(
-                f"{path}:{number}: write SECONDS COMMAND, as in: 10 silence primary"
-            )
-        timed.append((float(match[1]), match[2]))
-    return timed
-
-
 class _Lines:
     """Cuts what is typed, pasted or piped into commands. ``sys.stdin`` would not do: it takes
     all that is there and gives one line, so the rest waited for the next key; and half a line
@@ -201,7 +186,7 @@ def _watch_stdin(lab: _Lab) -> None:
         loop.add_reader(number, readable)
     except (OSError, ValueError):
         # a plain file cannot be waited for: take it as a whole
-        for _, line in zip(range(MAX_SCRIPT_LINES), sys.stdin, strict=False):
+        for _, line in zip(range(MAX_TYPED_LINES), sys.stdin, strict=False):
             lab.obey(line)
 
 
@@ -336,12 +321,13 @@ def command(
         scenario = _without_tls(scenario)
     if bind:
         scenario = _moved(scenario, bind)
+    timed = read_script(script, scenario, _COMMANDS) if script else []
     ends = [end for server in scenario.servers for end in server.listen]
     speaks_tls = any(end.transport is Transport.TLS for end in ends)
     tls = LabTls() if speaks_tls else None
     if ca is not None and tls is not None:
         ca.write_bytes(tls.pem())
     try:
-        asyncio.run(_run(scenario, tls, _scripted(script) if script else [], seconds, as_json))
+        asyncio.run(_run(scenario, tls, timed, seconds, as_json))
     except UsageError as error:
         raise with_remedy(error, _REMEDIES) from None
