@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,35 @@ def test_passwords_are_not_shown() -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(ScenarioError):
         parse_scenario(text)
+
+
+# --- its documentation ------------------------------------------------------------------------
+
+LAB_MD = (Path(__file__).parents[2] / "docs" / "lab.md").read_text("utf-8")
+
+
+def test_the_documented_example_works() -> None:
+    scenario = parse_scenario(LAB_MD.split("```toml\n")[1].split("```")[0])
+    assert [s.name for s in (*scenario.servers, *scenario.name_servers)] == [
+        "primary",
+        "secondary",
+        "dns",
+    ]
+    assert len(scenario.faults) == 1
+    assert list(build_servers(scenario, random.Random)) == ["primary", "secondary"]
+
+
+@pytest.mark.parametrize(
+    ("table", "needed"),
+    [
+        ("server", 'name = "two"\naddress = "127.0.20.2"'),
+        ("name_server", 'address = "127.0.20.9"\nzones = {}'),
+        ("fault", 'verb = "silence"\nhost = "one"'),
+    ],
+)
+def test_every_key_is_documented(table: str, needed: str) -> None:
+    with pytest.raises(ScenarioError) as raised:
+        parse_scenario(f"{SMALL}[[{table}]]\n{needed}\ncolour = 1\n")
+    allowed = str(raised.value).partition("allowed: ")[2].split(", ")
+    rows = LAB_MD.split(f"\n`[[{table}]]`")[1].split("\n`[[")[0]
+    assert sorted(re.findall(r"^\| `(\w+)`", rows, re.MULTILINE)) == sorted(allowed)

@@ -309,9 +309,10 @@ def command(
 ) -> None:
     """Start a name server and SIP servers that can be made to fail.
 
-    FILE is a scenario (TOML); without it a default one is used ('evertone lab --print' shows
-    it). Every message is one line. Faults are typed, scripted, or in the scenario file. A real
-    phone can register: point its DNS, or its server address, at what the lab says at start.
+    FILE is a scenario (TOML; docs/lab.md says what it may hold); without it a default one is
+    used ('evertone lab --print' shows it). Every message is one line. Faults are typed, scripted,
+    or in the scenario file. A real phone can register: point its DNS, or its server address, at
+    what the lab says at start.
     """
     if show:
         click.echo(DEFAULT_SCENARIO, nl=False)
