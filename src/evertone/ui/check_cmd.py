@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,10 +13,20 @@ import click
 from evertone.config import Loaded, inspect_texts
 from evertone.config.finding import Finding, Severity, errors_in, shown, to_dict
 from evertone.config.load import read
+from evertone.ui.certificates import certificate_findings
 
 __all__ = ["command"]
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTICE: "cyan"}
+
+
+def _inspected(files: Sequence[Path]) -> Loaded:
+    """What files mean, and whether the certificate files that they name can be used."""
+    loaded = inspect_texts(read(files))
+    findings = [*loaded.findings, *certificate_findings(loaded, resident=True)]
+    order = {str(name): index for index, name in enumerate(files)}
+    findings.sort(key=lambda f: (order.get(f.file, len(order)), f.line))
+    return dataclasses.replace(loaded, findings=tuple(findings))
 
 
 def _counts(loaded: Loaded) -> dict[str, int]:
@@ -81,7 +93,7 @@ def command(files: tuple[Path, ...], as_json: bool, show_all: bool) -> None:
 
     Exit code: 0 without errors, 1 with errors, 2 if the command was called wrongly.
     """
-    loaded = inspect_texts(read(files))
+    loaded = _inspected(files)
     if as_json:
         click.echo(json.dumps(_report(loaded, show_all), indent=2))
     else:

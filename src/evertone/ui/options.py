@@ -18,6 +18,7 @@ from evertone.dns.locate import Where
 from evertone.errors import ConfigError, EvertoneError, UsageError
 from evertone.flows import Nameserver
 from evertone.io.nameservers import choose_nameservers, parse_nameserver
+from evertone.ui.certificates import certificate_findings
 from evertone.ui.identity import instance_urn
 
 __all__ = [
@@ -153,11 +154,17 @@ def _is_name(address: str) -> bool:
 
 
 def prepare(
-    files: Sequence[str], dns: tuple[Nameserver, ...], bind: str | None, state: Path | None
+    files: Sequence[str],
+    dns: tuple[Nameserver, ...],
+    bind: str | None,
+    state: Path | None,
+    *,
+    resident: bool = False,
 ) -> Setup:
     """Read files and options. ConfigError if they cannot be used, or name no line to register.
 
-    What else there is to say about the files is counted on standard error.
+    ``resident``: the phone takes connections, with its own certificate. What else there is to
+    say about the files is counted on standard error.
     """
     loaded = load(files)
     warnings = sum(1 for f in loaded.findings if f.severity is Severity.WARNING)
@@ -169,6 +176,9 @@ def prepare(
             "no line is in use: one needs account.X.enable = 1, a user_name and "
             "sip_server.1.address"
         )
+    unusable = certificate_findings(loaded, resident=resident)
+    if unusable:
+        raise ConfigError("\n".join(map(str, unusable)))
     return Setup(
         settings=loaded.settings,
         instance=instance_urn(random.SystemRandom(), state),

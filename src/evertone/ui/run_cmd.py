@@ -65,7 +65,7 @@ def command(
 
     Exit codes: 0 stopped, 1 wrong settings or a port in use, 2 wrong usage.
     """
-    setup = prepare(files, dns, bind, state)
+    setup = prepare(files, dns, bind, state, resident=True)
     with _events_file(events_path) as events_file:
         body = functools.partial(_run, as_json=as_json, events_file=events_file)
         run_session(setup, body, auto_answer=answer, resident=True)

@@ -22,6 +22,7 @@ from evertone.io.watch import Destination, NetworkWatch
 from evertone.model import Transport
 from evertone.phone.phone import Phone
 from evertone.phone.snapshot import PhoneSnapshot
+from evertone.ui.certificates import may_speak_tls
 from evertone.ui.options import Setup, with_remedy
 
 __all__ = ["STOP_SIGNALS", "Session", "run_session"]
@@ -30,8 +31,6 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """The first asks for a clean stop, the second for an end at once."""
 
 _NOT_CONFIRMED = "stopped; not every server confirmed that our registration is gone"
-
-_TLS_TYPES = (2, 3)  # transport_type TLS, and DNS-NAPTR, which may lead to it
 
 _REMEDIES = {
     errno.EADDRINUSE: "end the program that listens there, or choose another sip.listen_port",
@@ -218,10 +217,7 @@ def _transports(resident: bool, tls_here: ssl.SSLContext | None) -> tuple[Transp
 
 def _tls(settings: PhoneSettings) -> ClientTls | None:
     """TLS where a line may need it: reading the system's certificates takes a while."""
-    servers = [line.server(y) for line in settings.enabled_lines() for y in line.registrars()]
-    if not any(server.transport_type in _TLS_TYPES for server in servers):
-        return None
-    return client_tls(settings.security)
+    return client_tls(settings.security) if may_speak_tls(settings) else None
 
 
 def _own_certificate(settings: PhoneSettings) -> ssl.SSLContext | None:
