@@ -40,6 +40,10 @@ class Nameserver(NamedTuple):
     address: str
     port: int = 53
 
+    def __str__(self) -> str:
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{host}:{self.port}"
+
 
 # --- from the shell to the node -------------------------------------------------------------
 

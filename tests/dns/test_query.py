@@ -123,7 +123,7 @@ def test_a_name_server_that_cannot_be_reached_makes_way_at_once() -> None:
     asked.fail(asked.last)
     asked.fail(asked.last, "connection refused")
     assert asked.answer is not None
-    assert asked.answer.text == "name server 192.0.2.53: connection refused"
+    assert asked.answer.text == "name server 192.0.2.53:53: connection refused"
     assert len(asked.sends) == 3
 
 

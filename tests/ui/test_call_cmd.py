@@ -92,6 +92,15 @@ def test_a_call_that_is_refused_says_by_what(reason: str) -> None:
     assert report.tried[0]["outcome"] == "486 Busy� Here"
 
 
+def test_a_call_that_nobody_took_in_time_says_how_long_it_rang() -> None:
+    report = CallReport(0.0, waited_s=20.0)
+    for event in (sent(0.0, FIRST), changed(20.0, "ended", reason="the user hangs up")):
+        report(event)
+    assert str(report) == "not answered: nobody answered within 20 s"
+    assert report.to_dict()["why"] == "nobody answered within 20 s"
+    assert report.tried[0]["outcome"] == "nobody answered within 20 s"
+
+
 def test_a_call_that_still_rings_is_undecided() -> None:
     report = CallReport(0.0)
     for event in (sent(0.0, FIRST), changed(0.2, "ringing", code=180)):

@@ -182,3 +182,20 @@ def test_a_line_has_landed_when_a_server_serves_it_and_not_before() -> None:
 def test_a_line_that_is_still_trying_is_said_to_be() -> None:
     (landing,) = Watch(10.0).look(phone(LineState.REGISTERING))
     assert str(landing).startswith("line 1 1001: still registering")
+
+
+@pytest.mark.parametrize(
+    ("attempts", "timers", "waits"),
+    [
+        (0, ("locator",), ", waits for the name servers"),
+        (1, (), ", waits for a server to answer"),
+        (1, ("locator",), ", waits for the name servers and a server to answer"),
+        (0, (), ": no answer"),
+    ],
+)
+def test_what_a_line_that_is_still_trying_waits_for_is_said(
+    attempts: int, timers: tuple[str, ...], waits: str
+) -> None:
+    view = phone(LineState.REGISTERING, attempts=attempts, timers=timers)
+    (landing,) = Watch(10.0).look(view)
+    assert str(landing).endswith(waits)

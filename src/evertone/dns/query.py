@@ -175,7 +175,7 @@ class Query:
     def _failed(self, event: DnsFailed, now: float) -> None:
         sent = (event.nameserver, event.query_id)
         if self._sent.pop(sent, None) is not None and sent == self._current:
-            self._next_try(f"name server {event.nameserver.address}: {event.text}", now)
+            self._next_try(f"name server {event.nameserver}: {event.text}", now)
 
     def _ignore(self, why: str) -> None:
         self.ignored += 1

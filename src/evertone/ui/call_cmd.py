@@ -47,6 +47,8 @@ class CallReport:
     target: str = ""
     code: int = 0
     why: str = ""
+    waited_s: float | None = None
+    """How long somebody waited who then hung up."""
     tried: list[dict[str, object]] = field(default_factory=list)
 
     def __call__(self, event: Event) -> None:
@@ -77,7 +79,7 @@ class CallReport:
             "server": self.server or None,
             "target": self.target or None,
             "code": self.code or None,
-            "why": self.why,
+            "why": self.why if self.waited_s is None else self._end(),
             "tried": self.tried,
         }
 
@@ -85,10 +87,12 @@ class CallReport:
         if self.answered_s is not None:
             return f"answered after {self.answered_s:.3f} s through {self._place()}"
         if self.ended_s is None:
-            return "not answered in time"
+            return "not answered in time" if self.waited_s is None else self._end()
         return f"not answered: {self._end() or 'the call ended'}"
 
     def _end(self) -> str:
+        if self.waited_s is not None:
+            return f"nobody answered within {self.waited_s:g} s"
         code = str(self.code or "")
         return printable(self.why if self.why.startswith(code) else f"{code} {self.why}")
 
@@ -222,6 +226,7 @@ async def _call(
     if report.answered:
         await driver.until(lambda: report.ended_s is not None, seconds)
     if report.ended_s is None and report.call:
+        report.waited_s = None if report.answered else timeout_s
         driver.do(lambda now: phone.hangup(report.call, now))
         await driver.until(lambda: session.snapshot().idle, _HANGUP_S)
     return report

@@ -40,10 +40,11 @@ _ADVICE = {
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """Where one line landed, ``took_s`` seconds after the start (None: not yet)."""
+    """Where one line landed, ``took_s`` seconds after the start (None: not yet, it ``waits``)."""
 
     line: LineSnapshot
     took_s: float | None
+    waits: str = ""
 
     @property
     def registered(self) -> bool:
@@ -61,6 +62,7 @@ class Landing:
             "target": str(self.line.target) if self.line.target else None,
             "took_s": None if self.took_s is None else round(self.took_s, 3),
             "why": self.line.why,
+            "waits_for": self.waits or None,
             "bindings": [{"server": b.server, "target": str(b.target)} for b in self.line.bindings],
         }
 
@@ -78,6 +80,8 @@ class Landing:
         text += "".join(f", and with server {b.server} at {b.target}" for b in others)
         if not self.registered and self.line.why:
             text += f": {self.line.why}"
+        if self.waits:
+            text += f", waits for {self.waits}"
         advice = _ADVICE.get(self.line.why.partition(" ")[0])
         if self.line.state is LineState.REFUSED and advice is not None:
             text += f" ({advice.format(self.line.line)})"
@@ -106,11 +110,22 @@ class Watch:
                 self._landed_at[line.line] = line.since
             else:
                 self._landed_at.pop(line.line, None)
-        return tuple(Landing(line, self._took_s(line.line)) for line in phone.lines)
+        return tuple(self._landing(line, _waits(phone)) for line in phone.lines)
+
+    def _landing(self, line: LineSnapshot, waits: str) -> Landing:
+        took_s = self._took_s(line.line)
+        return Landing(line, took_s, waits if took_s is None else "")
 
     def _took_s(self, line: int) -> float | None:
         at = self._landed_at.get(line)
         return None if at is None else at - self._started_at
+
+
+def _waits(phone: PhoneSnapshot) -> str:
+    """What the lines that have not landed wait for."""
+    asks = any(name == LOCATOR for name, _ in phone.timers)
+    parts = ("the name servers" * asks, "a server to answer" * (phone.attempts > 0))
+    return " and ".join(filter(None, parts))
 
 
 @click.command(
