@@ -159,7 +159,8 @@ _CASES = (
         "dns_cache_naptr.1.flags = s",
     ),
     # a line
-    _case("R1", "account.2.enable", "not enabled", _NAME, "account.2.label = x"),
+    _case("R1", "account.2.label", "not enabled", _NAME, "account.2.label = x"),
+    _case("R1", "account.2.enable", "not enabled", _NAME, "account.2.enable = 0"),
     _case("R1", "account.2.user_name", "no user name", _NAME, "account.2.enable = 1"),
     _case("R1", "account.2.sip_server.1.address", "no server", _NAME, "account.2.enable = 1"),
     _case(

@@ -63,7 +63,7 @@ class CfgFile:
 def _decode(name: str, data: bytes) -> tuple[str, list[Finding]]:
     if len(data) > MAX_FILE_BYTES:
         raise ConfigError(
-            f"{name}: {len(data)} bytes; a configuration file has {MAX_FILE_BYTES} at most"
+            f"{name}: more than {MAX_FILE_BYTES} bytes; a configuration file has no more"
         )
     data = data.removeprefix(_BOM)
     if len(data.translate(None, _BINARY)) != len(data):

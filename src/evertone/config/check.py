@@ -8,13 +8,15 @@ list in :mod:`~evertone.config.checks_path`. Here they are only walked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from evertone.config.checks_line import LINE_CHECKS, UNUSED_LINE
 from evertone.config.checks_path import PATH_CHECKS, PROXY_CHECKS
 from evertone.config.checks_phone import PHONE_CHECKS, RECORD_CHECKS
 from evertone.config.checks_unused import UNUSED_CHECKS
-from evertone.config.finding import Finding
+from evertone.config.finding import MASK, Finding
 from evertone.config.models import RECORDS
+from evertone.config.schema import lookup
 from evertone.config.settings import LineSettings
 from evertone.config.view import Check, Subject, View
 
@@ -52,6 +54,18 @@ def _ask(checks: Iterable[Check], view: View) -> Iterator[Finding]:
             yield finding
 
 
+def _placed(finding: Finding, view: View) -> Finding:
+    """``finding`` of a line at the first setting of that line, where it has no place yet."""
+    given = view.subject.given
+    first = next((key for key in given if key.startswith(f"account.{view.line.line}.")), None)
+    if finding.file or first is None:
+        return finding
+    entry, match = given[first], lookup(first)
+    secret = match is not None and match.parameter.secret
+    value = MASK if secret else entry.value
+    return replace(finding, file=entry.file, line=entry.line, key=entry.key, value=value)
+
+
 def _all(subject: Subject) -> Iterator[Finding]:
     yield from _ask(PHONE_CHECKS, View(subject, {}))
     for number in range(1, RECORDS + 1):
@@ -59,7 +73,7 @@ def _all(subject: Subject) -> Iterator[Finding]:
     for line in subject.settings.lines:
         view = View(subject, {"X": line.line}, line)
         if not line.enable:
-            yield from _ask((UNUSED_LINE,), view)
+            yield from (_placed(finding, view) for finding in _ask((UNUSED_LINE,), view))
             continue
         yield from _ask((*LINE_CHECKS, *UNUSED_CHECKS), view)
         for path in _paths(subject, line):

@@ -60,7 +60,10 @@ UNUSED_LINE = Check(
     rule=Rule.R1,
     keys=(_X + "enable",),
     when=lambda view: not view.line.enable,
-    text="the line is not enabled: none of its settings has an effect",
+    text=lambda view: (
+        "the line is not enabled: none of its settings has an effect without "
+        f"account.{view.line.line}.enable = 1"
+    ),
     severity=Severity.NOTICE,
     given=False,
 )
