@@ -27,7 +27,18 @@ def test_addresses_with_and_without_port(text: str, expected: Nameserver) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["", "ns.example", "192.0.2.53:0", "192.0.2.53:65536", "192.0.2.53:x", "[::1", "1.2.3"]
+    "text",
+    [
+        "",
+        "ns.example",
+        "192.0.2.53:0",
+        "192.0.2.53:65536",
+        "192.0.2.53:x",
+        "192.0.2.53:",
+        "[::1]:",
+        "[::1",
+        "1.2.3",
+    ],
 )
 def test_anything_else_is_refused(text: str) -> None:
     if text == "[::1":

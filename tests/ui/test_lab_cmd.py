@@ -158,3 +158,16 @@ def test_the_authority_is_written_for_phones_to_trust(small: Path, tmp_path: Pat
     result = CliRunner().invoke(command, [str(with_tls), "--ca", str(pem)], input="quit\n")
     assert result.exit_code == 0
     assert pem.read_bytes().startswith(b"-----BEGIN CERTIFICATE-----")
+
+
+def test_an_authority_that_no_server_needs_is_not_passed_over(small: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, [str(small), "--ca", str(tmp_path / "ca.pem")])
+    assert result.exit_code == 2
+    assert "--ca goes with TLS" in result.output
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf"])
+def test_seconds_are_a_number(small: Path, seconds: str) -> None:
+    result = CliRunner().invoke(command, [str(small), "--seconds", seconds])
+    assert result.exit_code == 2
+    assert "is no number of seconds" in result.output

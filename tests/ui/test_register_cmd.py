@@ -121,6 +121,9 @@ def test_a_file_with_no_line_in_use_is_an_error(tmp_path: Path) -> None:
     ("option", "value", "says"),
     [
         ("--dns", "not-an-address", "name server"),
+        ("--dns", "127.0.0.1:", "name server"),
+        ("--timeout", "nan", "is no number of seconds"),
+        ("--timeout", "inf", "is no number of seconds"),
         ("--bind", "localhost", "no IP address"),
         ("--bind", "fe80::1%lo", "of one link"),
     ],

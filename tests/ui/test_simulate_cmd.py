@@ -170,6 +170,8 @@ def test_a_zone_file_with_an_error(
     [
         (("--for", "soon"), "write 90s, 10m, 1h30m or 2d"),
         (("--calls", "often"), "write 'every 5m'"),
+        (("--html", ""), "'' is no file: name the page to write"),
+        (("--html", "."), "'.' is no file"),
         (("--zone", str(FAILOVER), "--live-dns"), "give one"),
         (("--dns", "192.0.2.53"), "goes with --live-dns"),
         (("--bind", "192.0.2.1"), "goes with --live-dns"),

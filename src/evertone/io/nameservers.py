@@ -23,7 +23,7 @@ def parse_nameserver(text: str) -> Nameserver:
     address, port_text = _split(text.strip())
     try:
         ip = ipaddress.ip_address(address)
-        port = int(port_text) if port_text else _DNS_PORT
+        port = _DNS_PORT if port_text is None else int(port_text)
     except ValueError:
         port = 0
     if not 0 < port <= _MAX_PORT:
@@ -31,14 +31,15 @@ def parse_nameserver(text: str) -> Nameserver:
     return Nameserver(str(ip), port)
 
 
-def _split(text: str) -> tuple[str, str]:
+def _split(text: str) -> tuple[str, str | None]:
+    """Address and port; None where no port is given."""
     if text.startswith("["):
         address, _, rest = text[1:].partition("]")
-        return address, rest.removeprefix(":")
+        return address, rest.removeprefix(":") if rest else None
     if text.count(":") == 1:
         address, _, port = text.partition(":")
         return address, port
-    return text, ""
+    return text, None
 
 
 def system_nameservers(path: Path = _RESOLV_CONF) -> tuple[Nameserver, ...]:

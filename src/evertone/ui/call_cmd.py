@@ -17,6 +17,7 @@ from evertone.flows import Nameserver
 from evertone.observe.text import event_line, printable
 from evertone.ui.options import (
     EXIT_NOT_ACHIEVED,
+    Seconds,
     Setup,
     files_argument,
     json_option,
@@ -146,7 +147,7 @@ Examples:
     "--seconds",
     "seconds",
     metavar="S",
-    type=click.FloatRange(min=0),
+    type=Seconds(min=0),
     default=5.0,
     show_default=True,
     help="Hang up so long after the answer.",
@@ -155,7 +156,7 @@ Examples:
     "--timeout",
     "timeout_s",
     metavar="SECONDS",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(min=0, min_open=True),
     default=90.0,
     show_default=True,
     help="Hang up if nobody has answered by then.",

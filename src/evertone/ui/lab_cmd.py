@@ -34,7 +34,7 @@ from evertone.lab.wire import read_packet
 from evertone.model import Target, Transport
 from evertone.observe.text import printable
 from evertone.ui.lab_script import read_script
-from evertone.ui.options import ADDRESS, with_remedy
+from evertone.ui.options import ADDRESS, Seconds, with_remedy
 
 __all__ = ["command"]
 
@@ -256,6 +256,14 @@ def _moved(scenario: Scenario, bind: str) -> Scenario:
     )
 
 
+def _write_authority(file: Path, tls: LabTls | None) -> None:
+    if tls is None:
+        raise click.UsageError(
+            "--ca goes with TLS: no server of this lab listens for it, so there is no authority"
+        )
+    file.write_bytes(tls.pem())
+
+
 def _without_tls(scenario: Scenario) -> Scenario:
     def keep(ends: tuple[Target, ...]) -> tuple[Target, ...]:
         return tuple(end for end in ends if end.transport is not Transport.TLS)
@@ -294,7 +302,7 @@ Typed while it runs: silence primary · refuse primary for 30 · answer primary 
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Write the lab's certificate authority here (PEM), for phones to trust.",
 )
-@click.option("--seconds", metavar="S", type=click.FloatRange(min=0), help="Stop after so long.")
+@click.option("--seconds", metavar="S", type=Seconds(min=0), help="Stop after so long.")
 @click.option("--print", "show", is_flag=True, help="Print the default scenario file and stop.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def command(
@@ -326,8 +334,8 @@ def command(
     ends = [end for server in scenario.servers for end in server.listen]
     speaks_tls = any(end.transport is Transport.TLS for end in ends)
     tls = LabTls() if speaks_tls else None
-    if ca is not None and tls is not None:
-        ca.write_bytes(tls.pem())
+    if ca is not None:
+        _write_authority(ca, tls)
     try:
         asyncio.run(_run(scenario, tls, timed, seconds, as_json))
     except UsageError as error:

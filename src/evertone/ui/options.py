@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ __all__ = [
     "ADDRESS",
     "EXIT_NOT_ACHIEVED",
     "NAMESERVER",
+    "Seconds",
     "Setup",
     "files_argument",
     "json_option",
@@ -61,6 +63,17 @@ def _nameserver(text: str) -> Nameserver:
 
 ADDRESS = click.types.FuncParamType(_address)
 NAMESERVER = click.types.FuncParamType(_nameserver)
+
+
+class Seconds(click.FloatRange):
+    """A time that ends: neither ``nan`` nor ``inf``, which Python takes for numbers."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return number
 
 
 def files_argument(command: F) -> F:

@@ -17,6 +17,7 @@ from evertone.phone.snapshot import LineSnapshot, LineState, PhoneSnapshot
 from evertone.phone.timer import LOCATOR
 from evertone.ui.options import (
     EXIT_NOT_ACHIEVED,
+    Seconds,
     files_argument,
     json_option,
     network_options,
@@ -142,7 +143,7 @@ Examples:
     "--timeout",
     "timeout_s",
     metavar="SECONDS",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(min=0, min_open=True),
     default=120.0,
     show_default=True,
     help="Give up waiting for lines that are still trying.",

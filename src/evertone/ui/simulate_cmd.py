@@ -137,6 +137,13 @@ def _json(rehearsal: Rehearsal, *, with_ladder: bool) -> dict[str, object]:
     return report
 
 
+def _page(text: str) -> Path:
+    """A file to write to."""
+    if not text or Path(text).is_dir():
+        raise click.BadParameter(f"{text!r} is no file: name the page to write, such as page.html")
+    return Path(text)
+
+
 def _write(file: Path, page: str) -> None:
     try:
         file.write_text(page, "utf-8")
@@ -188,7 +195,7 @@ Examples:
 @click.option(
     "--html",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.types.FuncParamType(_page),
     help="Write a page that explains it to anybody: pictures, nothing to load, no secrets.",
 )
 def command(

@@ -124,6 +124,12 @@ def test_what_needs_no_record_or_is_no_name_gets_none(address: str) -> None:
     assert invented(phone(ServerSettings(address, 0, 3))) == []
 
 
+def test_where_nothing_is_invented_nothing_is_said_to_be() -> None:
+    assert invent_zone(phone(NAPTR)).source == "invented from the names"
+    source = invent_zone(phone(ServerSettings("192.0.2.1", 0, 3))).source
+    assert source == "nothing invented, nothing is asked for"
+
+
 def test_addresses_that_are_configured_are_not_given_away() -> None:
     settings = phone(ServerSettings(NAME, 5060), static_a=(StaticA("x.example", "192.0.2.11"),))
     assert invented(settings) == [f"{NAME}. A 192.0.2.12"]

@@ -223,7 +223,10 @@ def invent_zone(settings: PhoneSettings) -> Zone:
         if literal(where.address) is None and _is_name(where.address):
             inventor.name(where)
     text = "\n".join([f". SOA invented. nobody. 1 3600 600 86400 {DEFAULT_TTL_S}", *inventor.lines])
-    return Zone(f"{text}\n", "invented from the names", tuple(inventor.remarks))
+    source = (
+        "invented from the names" if inventor.lines else "nothing invented, nothing is asked for"
+    )
+    return Zone(f"{text}\n", source, tuple(inventor.remarks))
 
 
 # --- harvested from the live DNS --------------------------------------------------------------
