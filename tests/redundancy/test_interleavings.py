@@ -173,3 +173,20 @@ def test_what_a_call_that_was_hung_up_found_unavailable_is_told() -> None:
     (told,) = bench.saw(events.TargetFailed)
     assert told.hop is not None
     assert (told.at, told.hop.target) == (12.5, target(1))
+
+
+@pytest.mark.rule("B3", "X1")
+def test_a_refresh_that_passes_over_the_primary_leaves_a_try_home_to_be_made() -> None:
+    # found by the swarm (seed 103001395): two lines refreshed at once, and only one went home
+    server = ServerSettings(NAME, failback_mode=2, expires=600)
+    bench = Bench(line(server, skip_unavailable=20), {S1: hops(S1, 1, 2)})
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(530)
+    bench.set(t1=OK)
+    bench.marks.failed(target(1), bench.now, retry_after_s=20, skip_s=0)  # by another line
+    bench.run(545)
+    assert bench.sent("REGISTER")[-1][2] == 2
+    assert bench.engine.snapshot().lists[0].current == target(2)
+    bench.run(580)
+    assert bench.engine.snapshot().lists[0].current == target(1)

@@ -46,6 +46,13 @@ ROWS: tuple[Row, ...] = (
         "            if False:\n",
     ),
     (
+        "B3",
+        "a refresh that passed over the primary leaves a try home",
+        REGISTERING,
+        "        if walk.trying_home and attempt.hop.index > 0:\n",
+        "        if False:\n",
+    ),
+    (
         "X2",
         "no call is delayed",
         WALKER,

@@ -231,6 +231,9 @@ class Registering:
             self._retry_later(registrar, now)
             return
         self.record(attempt, expires_s, now, began=walk.paths[0] if walk.paths else None)
+        if walk.trying_home and attempt.hop.index > 0:
+            # B3: the primary was passed over, as another line tests it (X1) or it asked for peace
+            self._homing.again(self._state.hop_list(registrar, attempt.hop.group), now)
         registration = self._state.registrations[registrar]
         # with registrations that are shared there is one binding at most
         if len(registration.bindings) > 1:
