@@ -78,7 +78,7 @@ class _Account:
             return
         if self.granted != (event.at, home):
             yield "home without a REGISTER (B6)"
-        if self.registers.get(home, 0.0) < self.since:
+        if self.registers.get(home, 0.0) <= self.since:
             return  # the answer to one that was on its way when the line moved
         timeout = self.path.failback_timeout
         if self.path.failback_mode == _DURATION and (not timeout or away_s < timeout):
