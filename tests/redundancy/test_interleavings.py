@@ -190,3 +190,24 @@ def test_a_refresh_that_passes_over_the_primary_leaves_a_try_home_to_be_made() -
     assert bench.engine.snapshot().lists[0].current == target(2)
     bench.run(580)
     assert bench.engine.snapshot().lists[0].current == target(1)
+
+
+@pytest.mark.rule("B4", "B6")
+def test_a_try_home_that_waits_for_dns_is_void_after_another_failover() -> None:
+    # found by the swarm (seed 105004695): the line was home half a second after it had moved
+    server = ServerSettings(NAME, failback_mode=3, failback_timeout=60)
+    bench = Bench(line(server), {S1: hops(S1, 1, 2, 3)})
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(59)
+    bench.slow_dns = 5.0
+    bench.run(61)  # the try home is due at 60, and waits for the resolution
+    bench.set(t1=REFUSED, t2=REFUSED)
+    bench.request("BYE", at=target(2), registrar=1, someone_waits=False)
+    bench.run(62)
+    assert bench.engine.snapshot().lists[0].current == target(3)
+    bench.set(t1=OK)
+    bench.run(110)
+    assert bench.engine.snapshot().lists[0].current == target(3)
+    bench.run(140)
+    assert bench.engine.snapshot().lists[0].current == target(1)

@@ -46,6 +46,13 @@ ROWS: tuple[Row, ...] = (
         "            if False:\n",
     ),
     (
+        "B4",
+        "a try home of before another failover is void",
+        HOMING,
+        "            due = lst.away and walk.found == began_at\n",
+        "            due = lst.away\n",
+    ),
+    (
         "B3",
         "a refresh that passed over the primary leaves a try home",
         REGISTERING,

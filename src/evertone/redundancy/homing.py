@@ -146,9 +146,11 @@ class Homing:
 
     def order(self, walk: Walk, lst: HopList, now: float) -> list[Hop]:
         """Where the walk begins and in what order it goes on (B1-B4, B6, B7)."""
-        walk.found = lst.stay
+        began_at, walk.found = walk.found, lst.stay
         if walk.purpose in _PRIMARY_ALONE:
-            asked = lst.away or walk.purpose is Purpose.SETTLE
+            # what fell due before another failover counts no more (B2, B4)
+            due = lst.away and walk.found == began_at
+            asked = due or walk.purpose is Purpose.SETTLE
             if walk.purpose is Purpose.HOME and lst.failback.needs_idle and not self._state.idle:
                 lst.home_due = lst.away  # a call began while the name was resolved (B5)
                 asked = False

@@ -157,6 +157,7 @@ class Registering:
             return False
         walk = self._new_walk((lst.registrar,), Reason.FAILBACK, Rule.B6, Purpose.HOME)
         walk.by((lst.group,) if lst.group.is_proxy else ())
+        walk.found = lst.stay
         self._begin(walk, now)
         return True
 
