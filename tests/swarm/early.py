@@ -63,7 +63,7 @@ class _Account:
             self.since = event.at
         elif isinstance(event, Resolved) and event.rule is Rule.B8:
             self.kept = False
-        elif isinstance(event, RequestSent) and event.attempt.method == "REGISTER":
+        elif isinstance(event, RequestSent) and event.attempt.expires_s:  # no removal
             began = self.began.setdefault((event.line, event.attempt.request), event.at)
             self.registers[event.hop.target] = began
         elif isinstance(event, Registered | Refreshed):

@@ -63,6 +63,7 @@ FAILED_ONCE = {
     88001914: "a BYE had found wanting what refused another one since, and its answer led home",
     88001240: "the check forgot that a phone that hears nothing hears no DNS either (D11)",
     88001686: "the check took one server by UDP and by TCP for one target (B9)",
+    105006058: "the check took a removal for the REGISTER that had been on its way (B9)",
     105004695: "a try home that waited for DNS was made though another failover had come since",
     104002091: "the check took a REGISTER of the very moment of the move for a later one",
     103001395: "a refresh that passed over the primary, which another line tested, was no try home",

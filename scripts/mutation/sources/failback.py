@@ -141,8 +141,8 @@ ROWS: tuple[Row, ...] = (
         "B8",
         "a try home that finds it delisted registers anew",
         REGISTERING,
-        "if lst.current is None and self._state.registrations[walk.registrar].binding(now):",
-        "if False:",
+        "            if walk.purpose is Purpose.HOME and walk.registrar == registrar:\n",
+        "            if False:\n",
     ),
     (
         "B6",
@@ -176,8 +176,8 @@ ROWS: tuple[Row, ...] = (
         "B8",
         "a current target that is gone is left at once",
         ENGINE,
-        "            self._registering.register(lst.registrar, Reason.RETRY, Rule.B8, now)",
-        "            pass",
+        "            self._registering.current_gone(lst.registrar, now)\n",
+        "            pass\n",
     ),
     (
         "B8",

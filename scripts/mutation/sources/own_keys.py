@@ -55,9 +55,9 @@ ROWS: tuple[Row, ...] = (
     (
         "B3",
         "a refresh that passed over the primary leaves a try home",
-        REGISTERING,
-        "        if walk.trying_home and attempt.hop.index > 0:\n",
-        "        if False:\n",
+        WALKER,
+        "            if walk.trying_home and hop.index == 0:\n",
+        "            if False:\n",
     ),
     (
         "X2",

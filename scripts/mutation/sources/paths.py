@@ -32,8 +32,8 @@ ROWS: tuple[Row, ...] = (
         "B5",
         "a call whose connection broke before its ACK ends",
         "phone/calls.py",
-        "        elif call.state is CallState.ANSWERING:\n",
-        "        elif False:\n",
+        "            call.step(CallEvent.BROKEN, now)\n",
+        "            pass\n",
     ),
     (
         "C2",

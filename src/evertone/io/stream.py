@@ -75,7 +75,7 @@ class StreamFlows:
             return
         task = asyncio.get_running_loop().create_task(self._connect(target))
         self._connecting[target] = task
-        task.add_done_callback(lambda done: self._connected(target, done))
+        task.add_done_callback(lambda done: self._is_over(target, done))
 
     def transmit(self, flow_id: int, data: bytes) -> bool:
         """Send bytes; False if the flow is not one of these."""
@@ -155,7 +155,7 @@ class StreamFlows:
             task.cancel()
             self._ending.add(task)
 
-    def _connected(self, target: Target, task: asyncio.Task[None]) -> None:
+    def _is_over(self, target: Target, task: asyncio.Task[None]) -> None:
         self._ending.discard(task)
         if self._connecting.get(target) is task:
             del self._connecting[target]

@@ -38,6 +38,7 @@ class CallEvent(enum.Enum):
     ANSWER = "the user answers"
     ACKED = "our answer was acknowledged"
     NOT_ACKED = "our answer was never acknowledged"
+    BROKEN = "its connection broke before our answer was acknowledged"
     REJECT = "the user declines"
     CANCELLED = "the caller gave up"
     TOO_LONG = "it rang for too long"
@@ -95,9 +96,10 @@ _ROWS: dict[tuple[CallState, CallEvent], Step] = {
     (_S.ALERTING, _E.CANCELLED): Step(_S.ENDED, Act.TERMINATED),
     (_S.ALERTING, _E.TOO_LONG): Step(_S.ENDED, Act.UNAVAILABLE),
     (_S.ALERTING, _E.PEER_BYE): Step(_S.ENDED, Act.TERMINATED),
-    (_S.ALERTING, _E.CUT_OFF): Step(_S.ENDED),  # nobody would hear what we answer
+    (_S.ALERTING, _E.BROKEN): Step(_S.ENDED),  # nobody would hear what we answer
     (_S.ANSWERING, _E.ACKED): Step(_S.ESTABLISHED),
     (_S.ANSWERING, _E.NOT_ACKED): Step(_S.ENDED, Act.BYE),
+    (_S.ANSWERING, _E.BROKEN): Step(_S.ENDED, Act.BYE),
     (_S.ANSWERING, _E.HANGUP): Step(_S.ENDED, Act.OWE_BYE),
     (_S.ANSWERING, _E.PEER_BYE): Step(_S.ENDED),
     # both

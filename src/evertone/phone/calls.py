@@ -9,7 +9,7 @@ from evertone.events import FailedOver, FellBack
 from evertone.phone.call import Call
 from evertone.phone.call_in import IncomingCall
 from evertone.phone.call_out import OutgoingCall
-from evertone.phone.call_states import CallEvent, CallState
+from evertone.phone.call_states import CallEvent
 from evertone.phone.flow_table import Flow
 from evertone.phone.line import Line
 from evertone.phone.replace import Answered
@@ -117,8 +117,8 @@ class Calls:
         )
 
     def transaction_gone(self, tid: int, now: float) -> None:
-        """The layer has done with an INVITE's server transaction. Where it was neither answered
-        nor acknowledged its connection broke, and nothing more can come of it."""
+        """The layer has done with an INVITE's server transaction. To a call that was not
+        acknowledged by then that means a broken connection."""
         self._answered.pop(tid, None)
         call = self._by_tid.get(tid)
         if call is None:
@@ -126,10 +126,8 @@ class Calls:
         call.transaction_over = True
         if call.over:
             del self._by_tid[tid]
-        elif call.state is CallState.ALERTING:
-            call.step(CallEvent.CUT_OFF, now)
-        elif call.state is CallState.ANSWERING:
-            call.step(CallEvent.NOT_ACKED, now)
+        else:
+            call.step(CallEvent.BROKEN, now)
 
     def timer_due(self, call: str, now: float) -> None:
         """A call's own timer."""

@@ -51,8 +51,9 @@ class Series:
         the registrar has forgotten what this one did (RFC 3261 §10.3, step 7)."""
         if cseq < self._answered.get(target, 0):
             return False
+        self._answered.pop(target, None)
         if len(self._answered) >= _MAX_BINDINGS:
-            self._answered.clear()
+            del self._answered[next(iter(self._answered))]  # the one answered longest ago
         self._answered[target] = cseq
         return True
 

@@ -247,7 +247,7 @@ class Engine:
         """Tell of a new resolution, and act on B8."""
         self._homing.changed(lst, change, now)
         if change is Change.CURRENT_GONE:
-            self._registering.register(lst.registrar, Reason.RETRY, Rule.B8, now)
+            self._registering.current_gone(lst.registrar, now)
 
     def hops_for(self, walk: Walk, lst: HopList, now: float) -> list[Hop]:
         """Where the walk begins and in what order it goes on."""
@@ -294,6 +294,12 @@ class Engine:
         walk.trying_home = False
         lst = self._state.hop_list(walk.registrar, hop.group)
         self._homing.failed(lst, hop, outcome, now)
+
+    def home_passed_over(self, walk: Walk, hop: Hop, now: float) -> None:
+        """The refresh is none but a refresh; a try home is made soon."""
+        walk.trying_home = False
+        walk.reason, walk.rule = Reason.REFRESH, Rule.R3
+        self._homing.again(self._state.hop_list(walk.registrar, hop.group), now)
 
     def leg_spent(self, walk: Walk, row: MoveRow, now: float) -> None:
         """A whole list did not serve: what that means for the line (F1, F8)."""

@@ -109,6 +109,13 @@ class Registering:
         walk.refresh = True
         self._begin(walk, now)
 
+    def current_gone(self, registrar: int, now: float) -> None:
+        """B8: where the line was is no longer listed. A try home has nowhere left to come from."""
+        for walk in list(self._walker.walks.values()):
+            if walk.purpose is Purpose.HOME and walk.registrar == registrar:
+                self._walker.withdraw(walk, now)
+        self.register(registrar, Reason.RETRY, Rule.B8, now)
+
     def flow_lost(self, registrar: int, target: Target, now: float) -> None:
         """R9: the same target first, on a new connection; after a try home that is under way."""
         if self.under_way(registrar):
@@ -232,9 +239,6 @@ class Registering:
             self._retry_later(registrar, now)
             return
         self.record(attempt, expires_s, now, began=walk.paths[0] if walk.paths else None)
-        if walk.trying_home and attempt.hop.index > 0:
-            # B3: the primary was passed over, as another line tests it (X1) or it asked for peace
-            self._homing.again(self._state.hop_list(registrar, attempt.hop.group), now)
         registration = self._state.registrations[registrar]
         # with registrations that are shared there is one binding at most
         if len(registration.bindings) > 1:
@@ -423,10 +427,7 @@ class Registering:
 
     def _home_ended(self, walk: Walk, outcome: Outcome, step: Step, now: float) -> None:
         lst = self._state.hop_list(walk.registrar, walk.group)
-        if lst.current is None and self._state.registrations[walk.registrar].binding(now):
-            # its resolution found that where the line was is no longer listed
-            self.register(walk.registrar, Reason.RETRY, Rule.B8, now)
-        elif step is Step.RESULT and walk.hop is not None:
+        if step is Step.RESULT and walk.hop is not None:
             self._homing.failed(lst, walk.hop, outcome, now)
         elif walk.last_attempt is None and not lst.home_due:
             if walk.passed_over:  # nobody has asked the primary: that is no failure

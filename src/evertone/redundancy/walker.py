@@ -69,6 +69,9 @@ class Host(Protocol):
     def hop_failed(self, walk: Walk, hop: Hop, outcome: Outcome, now: float) -> None:
         """A hop did not serve; the walk goes on by itself."""
 
+    def home_passed_over(self, walk: Walk, hop: Hop, now: float) -> None:
+        """A refresh that was to be the try home (B3) goes to its own target instead (A2, X1)."""
+
     def leg_spent(self, walk: Walk, row: MoveRow, now: float) -> None:
         """A whole list did not serve (F8); the walk goes on by itself."""
 
@@ -268,6 +271,8 @@ class Walker:
             if self._state.marks.judge(hop.target, now) is not _SKIP:
                 return hop
             walk.pass_over(hop)
+            if walk.trying_home and hop.index == 0:
+                self._host.home_passed_over(walk, hop, now)
         return None
 
     def _try(self, walk: Walk, hop: Hop, now: float) -> None:

@@ -274,8 +274,8 @@ def how_measured(explanation: Explanation) -> str:
     return (
         "Nothing here is computed: the phone that 'evertone run' puts on the network went through "
         f"each of these in simulated time. DNS: {printable(explanation.zone.source)}. A fault "
-        "begins just after the phone has registered and ends just after a try home has failed: "
-        "the worst moments. Who calls waits "
+        "begins just after the phone has registered and ends just after the last thing that it "
+        "sends before the longest pause: the worst moments. Who calls waits "
         f"{time_text(PATIENCE_S)} at most; calls to the phone go by any server that lets it ring."
     )
 
