@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.mutation.sources.row import EXCHANGE, REGISTERING, WALKER, Row
+from scripts.mutation.sources.row import EXCHANGE, JUDGING, REGISTERING, WALKER, Row
 
 __all__ = ["ROWS"]
 
@@ -170,8 +170,8 @@ ROWS: tuple[Row, ...] = (
     (
         "A6",
         "redundancy_with_reg_fail",
-        WALKER,
-        "refusal_moves=bool(self._state.settings.redundancy_with_reg_fail_enable)",
+        JUDGING,
+        "refusal_moves=bool(settings.redundancy_with_reg_fail_enable)",
         "refusal_moves=False",
     ),
     (

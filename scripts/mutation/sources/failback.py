@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.mutation.sources.row import ENGINE, HOMING, HOPLIST, REGISTERING, WALKER, Row
+from scripts.mutation.sources.row import ENGINE, HOMING, HOPLIST, JUDGING, REGISTERING, WALKER, Row
 
 __all__ = ["ROWS"]
 
@@ -38,7 +38,7 @@ ROWS: tuple[Row, ...] = (
     (
         "B3",
         "a try that is refused does, too",
-        WALKER,
+        JUDGING,
         "if walk.trying_home and row.step is Step.RESULT and attempt.hop.index == 0:",
         "if False:",
     ),

@@ -7,6 +7,7 @@ __all__ = [
     "EXCHANGE",
     "HOMING",
     "HOPLIST",
+    "JUDGING",
     "LOCATE",
     "REGISTERING",
     "REMOVALS",
@@ -23,6 +24,7 @@ ENGINE = "redundancy/engine.py"
 EXCHANGE = "phone/exchanges.py"
 HOMING = "redundancy/homing.py"
 HOPLIST = "redundancy/hoplist.py"
+JUDGING = "redundancy/judging.py"
 LOCATE = "dns/locate.py"
 REGISTERING = "redundancy/registering.py"
 REMOVALS = "redundancy/removals.py"

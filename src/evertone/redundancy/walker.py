@@ -1,7 +1,7 @@
 """Conducts walks: locate, try a hop, judge its outcome, go on.
 
-It decides nothing itself: verdicts and moves are looked up in :mod:`policy`, and what they
-mean for the line is the :class:`Host`'s business.
+It decides nothing itself: outcomes are judged in :mod:`judging`, moves looked up in
+:mod:`policy`, and what they mean for the line is the :class:`Host`'s business.
 """
 
 from __future__ import annotations
@@ -10,25 +10,22 @@ from dataclasses import replace
 from typing import Protocol
 
 from evertone.events import RequestSent, TargetFailed
-from evertone.model import Attempt, Cause, Group, Hop, Outcome, OutcomeKind, Reason, Target
+from evertone.model import Attempt, Cause, Group, Hop, Outcome, OutcomeKind, Target
 from evertone.redundancy.hoplist import Change, HopList
 from evertone.redundancy.interface import Abandon, Extend, Locate, Located, Send
+from evertone.redundancy.judging import judge, silence_of, why_sent
 from evertone.redundancy.marks import Judgement
 from evertone.redundancy.policy import (
     CAUSE_RULES,
-    Ask,
-    FallbackType,
     Move,
     MoveRow,
     Step,
     Verdict,
     move,
-    verdict,
 )
 from evertone.redundancy.state import LineState, TimerKey, TimerKind
 from evertone.redundancy.walk import Purpose, Stage, Walk
 from evertone.rules import Rule
-from evertone.schedule import send_times
 
 __all__ = ["Host", "Walker"]
 
@@ -40,7 +37,6 @@ _FULL_TIME_PURPOSES = frozenset({Purpose.REGISTER, Purpose.REQUEST, Purpose.IN_D
 _LOCATING, _TRYING, _REGISTERING = Stage.LOCATING, Stage.TRYING, Stage.REGISTERING
 _REQUEST, _REMOVAL = Purpose.REQUEST, Purpose.REMOVAL
 _NEXT, _DONE = Step.NEXT, Step.DONE
-_ASK_REGISTER, _ASK_REQUEST = Ask.REGISTER, Ask.REQUEST
 _SKIP = Judgement.SKIP
 
 
@@ -148,7 +144,7 @@ class Walker:
         walk = self._attempts.get(attempt_id)
         if walk is None or walk.attempt is None:
             return
-        outcome = self._silence_of(walk.attempt)
+        outcome = silence_of(walk.attempt, self._state.sip_timers)
         if self._is_last_chance(walk, now):
             walk.extended = True
             self._state.out.append(Extend(attempt_id))
@@ -156,14 +152,6 @@ class Walker:
             return
         self._state.out.append(Abandon(attempt_id))
         self.finished(attempt_id, outcome, 0, now)
-
-    def _silence_of(self, attempt: Attempt) -> Outcome:
-        """That no answer came in S1's time."""
-        sends = len(send_times(attempt.method, attempt.resends, self._state.sip_timers))
-        if attempt.hop.target.transport.reliable:
-            sends = 1
-        text = f"after {sends} send{'s' if sends != 1 else ''}"
-        return Outcome(OutcomeKind.UNAVAILABLE, cause=Cause.SILENCE, text=text)
 
     def _leave_extended(self, attempt_id: int, outcome: Outcome, now: float) -> None:
         """A REGISTER waits for 64*T1 as its last; a call that had joined it and may go elsewhere
@@ -184,7 +172,7 @@ class Walker:
         if walk.extended and outcome.cause is Cause.SILENCE:
             outcome = replace(outcome, text=f"in {self._state.sip_timers.timeout_s:g} s")
         walk.last_attempt, walk.last_outcome, walk.extended = attempt, outcome, False
-        judged = self._judge(walk, attempt, outcome)
+        judged = judge(walk, attempt, outcome, self._state.settings)
         self._mark(attempt.hop.target, outcome, judged, now)
         if judged.step is not _NEXT and len(self.walks) > 1:
             self.served(attempt.registrar, attempt.hop.target)
@@ -295,7 +283,7 @@ class Walker:
         self._joiners.setdefault(attempt_id, []).append(walk)
         other = self._attempts[attempt_id]
         if other.extended and other.attempt is not None:
-            self._leave_extended(attempt_id, self._silence_of(other.attempt), now)
+            self._leave_extended(attempt_id, silence_of(other.attempt, self._state.sip_timers), now)
 
     def _register_in_flight(self, registrar: int, target: Target) -> int | None:
         for attempt_id, walk in self._attempts.items():
@@ -314,7 +302,7 @@ class Walker:
         state, registrar = self._state, walk.registrar
         path = state.hop_list(registrar, hop.group).path
         resends = path.invite_retry_counts if method == "INVITE" else path.retry_counts
-        reason, rule, why = self._why(walk, method)
+        reason, rule, why = why_sent(walk, method, state.fallback)
         expires = None
         if method == "REGISTER":
             removal = walk.purpose is _REMOVAL
@@ -338,37 +326,6 @@ class Walker:
         state.marks.sent(hop.target, now)
         state.out.append(Send(attempt))
         state.tell(RequestSent, now, registrar, hop=hop, rule=rule, reason=why, attempt=attempt)
-
-    def _why(self, walk: Walk, method: str) -> tuple[Reason, Rule, str]:
-        if walk.stage is _REGISTERING:
-            fallback = walk.registrar_index > 0
-            successive = self._state.fallback is FallbackType.SUCCESSIVE
-            rule = Rule.F3 if fallback and successive else Rule.B9
-            reason = Reason.FALLBACK if fallback else Reason.INITIAL
-            return reason, rule, f"registered there before {walk.method} goes"
-        last = walk.last_outcome
-        if walk.last_attempt is None or last is None or last.ok:
-            return walk.reason, walk.rule, walk.reason.text
-        moved_on = walk.last_attempt.registrar != walk.registrar
-        reason = Reason.FALLBACK if moved_on else Reason.FAILOVER
-        rule = Rule.C1 if moved_on and method != "REGISTER" else Rule.A1
-        if moved_on and method == "REGISTER":
-            rule = Rule.F2
-        return reason, rule, f"{walk.last_attempt.hop.target}: {last}"
-
-    def _judge(self, walk: Walk, attempt: Attempt, outcome: Outcome) -> Verdict:
-        ask = _ASK_REGISTER if attempt.method == "REGISTER" else _ASK_REQUEST
-        row = verdict(
-            ask,
-            outcome.kind,
-            outcome.code,
-            refusal_moves=bool(self._state.settings.redundancy_with_reg_fail_enable),
-            via_proxy=attempt.hop.group.is_proxy,
-            alerted=outcome.alerted,
-        )
-        if walk.trying_home and row.step is Step.RESULT and attempt.hop.index == 0:
-            return Verdict(Step.NEXT, Rule.B3, row.alive)  # the refresh still has its own target
-        return row
 
     def _mark(self, target: Target, outcome: Outcome, judged: Verdict, now: float) -> None:
         if judged.alive:
