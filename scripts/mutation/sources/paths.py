@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.mutation.sources.row import ENGINE, HOMING, REGISTERING, SERVING, WALKER, Row
+from scripts.mutation.sources.row import ENGINE, HOMING, LOCATE, REGISTERING, SERVING, WALKER, Row
 
 __all__ = ["ROWS"]
 
@@ -139,9 +139,9 @@ ROWS: tuple[Row, ...] = (
     (
         "P4",
         "proxy names resolve",
-        "phone/line.py",
-        "                address=path.address,\n",
-        "                address=self.settings.server(registrar).address,\n",
+        LOCATE,
+        "            address=path.address,\n",
+        "            address=line.server(registrar).address,\n",
     ),
     (
         "C1",

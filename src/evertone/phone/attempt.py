@@ -31,6 +31,19 @@ class AttemptJob:
         self.attempt = attempt
         self.method = attempt.method
 
+    def start(self, now: float, *, preemptive: bool = True) -> Exchange:
+        """Make the attempt. ``preemptive``: known credentials go with it."""
+        attempt = self.attempt
+        return self.line.services.exchanges.start(
+            self,
+            attempt.hop.target,
+            now,
+            resends=attempt.resends,
+            give_up_s=attempt.give_up_s,
+            credentials=self.line.credentials,
+            preemptive=preemptive,
+        )
+
     # --- for subclasses -----------------------------------------------------------------------
 
     def build(self, exchange: Exchange, flow: Flow) -> Request:

@@ -166,15 +166,7 @@ class OutgoingCall(Call):
         if not first and not moved:
             self.tell(now, reason=CallEvent.MOVED.value, rule=Rule.C3, hop=attempt.hop)
         self._owner.changed(self, now)
-        job.exchange = self.services.exchanges.start(
-            job,
-            attempt.hop.target,
-            now,
-            resends=attempt.resends,
-            give_up_s=attempt.give_up_s,
-            credentials=self.line.credentials,
-            preemptive=False,
-        )
+        job.exchange = job.start(now, preemptive=False)
         return job.exchange
 
     def completed(self, outcome: Outcome, attempt: Attempt | None, now: float) -> None:

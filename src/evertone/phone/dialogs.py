@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from evertone.flows import Transmit
 from evertone.model import Attempt, Cause, Outcome, Target
 from evertone.phone.attempt import AttemptJob
-from evertone.phone.exchange import Exchange, Leg
+from evertone.phone.exchange import Exchange
 from evertone.phone.flow_table import Flow
+from evertone.phone.last_word import LastWord
 from evertone.phone.next_hop import next_target, reroute
 from evertone.phone.services import Services
 from evertone.sip.build import new_branch, stamp_via
 from evertone.sip.dialog import Dialog
-from evertone.sip.message import Request, Response
+from evertone.sip.message import Request
 
 if TYPE_CHECKING:
     from evertone.phone.line import Line
@@ -111,22 +112,16 @@ class Farewell:
 
     def send(self, attempt: Attempt, now: float) -> Exchange:
         """line.Wanted: make this attempt."""
-        return self.line.services.exchanges.start(
-            _ByeJob(self, attempt),
-            attempt.hop.target,
-            now,
-            resends=attempt.resends,
-            give_up_s=attempt.give_up_s,
-            credentials=self.line.credentials,
-        )
+        return _ByeJob(self, attempt).start(now)
 
     def completed(self, outcome: Outcome, attempt: Attempt | None, now: float) -> None:
         """line.Wanted: whatever came of it, nothing is left to do."""
 
 
-class SurplusBye:
+class SurplusBye(LastWord):
     """Ends a leg that nobody wants any more: an abandoned one that was answered late (A8), or a
-    second branch (RFC 3261 §13.2.2.4). It goes where the leg is and nowhere else."""
+    second branch (RFC 3261 §13.2.2.4). It goes where the leg is and nowhere else; without an
+    answer the leg dies by its own timers."""
 
     method = "BYE"
 
@@ -151,22 +146,6 @@ class SurplusBye:
         self._dialog, request = self._dialog.request("BYE")
         return request
 
-    def provisional(self, leg: Leg, response: Response, now: float) -> None:
-        """The layer waits on."""
-
-    def learned(self, response: Response) -> bool:
-        """A BYE has none."""
-        return False
-
-    def answered(self, leg: Leg, response: Response, now: float) -> None:
-        """Any answer ends it."""
-
     def silent(self, exchange: Exchange, now: float) -> None:
         """Nothing else can be tried: it gets all of 64*T1."""
         self._line.services.exchanges.extend(exchange, now)
-
-    def failed(self, exchange: Exchange, cause: Cause, text: str, now: float) -> None:
-        """The leg dies by its own timers."""
-
-    def late(self, leg: Leg, response: Response, now: float) -> None:
-        """Too late to matter."""

@@ -329,17 +329,7 @@ class Line:
         """What is to be located; it never changes while the line lives."""
         where = self._places.get((group, registrar))
         if where is None:
-            path, settings = self.settings.path(group, registrar), self.settings
-            where = self._places[group, registrar] = Where(
-                group=group,
-                address=path.address,
-                port=path.port,
-                transport_type=path.transport_type,
-                naptr_build=settings.naptr_build,
-                dns_cache_type=settings.dns_cache_type,
-                static_cache_pri=settings.static_cache_pri,
-                srv_weight=settings.srv_weight,
-            )
+            where = self._places[group, registrar] = Where.of(self.settings, group, registrar)
         return where
 
     def _send(self, output: io.Send, now: float) -> None:
@@ -355,16 +345,7 @@ class Line:
             self._start(OptionsJob(self, attempt), now)
 
     def _start(self, job: AttemptJob, now: float) -> None:
-        attempt = job.attempt
-        exchange = self.services.exchanges.start(
-            job,
-            attempt.hop.target,
-            now,
-            resends=attempt.resends,
-            give_up_s=attempt.give_up_s,
-            credentials=self.credentials,
-        )
-        self._run(attempt, exchange)
+        self._run(job.attempt, job.start(now))
 
     def _run(self, attempt: Attempt, exchange: Exchange) -> None:
         if not exchange.over:  # it may have failed at once, at a limit of ours

@@ -110,14 +110,7 @@ class Reinvite:
 
     def send(self, attempt: Attempt, now: float) -> Exchange:
         """Make this attempt."""
-        return self.call.services.exchanges.start(
-            _ReinviteJob(self, attempt),
-            attempt.hop.target,
-            now,
-            resends=attempt.resends,
-            give_up_s=attempt.give_up_s,
-            credentials=self.call.line.credentials,
-        )
+        return _ReinviteJob(self, attempt).start(now)
 
     def completed(self, outcome: Outcome, attempt: Attempt | None, now: float) -> None:
         """The engine has the result."""

@@ -191,14 +191,7 @@ class Subscription:
     def send(self, attempt: Attempt, now: float) -> Exchange:
         """Make this attempt."""
         refresh = self.state is SubscriptionState.REFRESHING
-        return self.line.services.exchanges.start(
-            (RefreshJob if refresh else SubscribeJob)(self, attempt),
-            attempt.hop.target,
-            now,
-            resends=attempt.resends,
-            give_up_s=attempt.give_up_s,
-            credentials=self.line.credentials,
-        )
+        return (RefreshJob if refresh else SubscribeJob)(self, attempt).start(now)
 
     def completed(self, outcome: Outcome, attempt: Attempt | None, now: float) -> None:
         """The engine has the result; a success was told by the job already."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evertone.model import Attempt, Cause
+from evertone.model import Attempt
 from evertone.phone.attempt import AttemptJob
 from evertone.phone.dialogs import hop_of
 from evertone.phone.exchange import Exchange, Leg
 from evertone.phone.flow_table import Flow
+from evertone.phone.last_word import LastWord
 from evertone.phone.reading import lenient
 from evertone.schedule import give_up_s
 from evertone.sip.dialog import Dialog
@@ -75,7 +76,7 @@ class RefreshJob(AttemptJob):
         return 0
 
 
-class Unsubscribe:
+class Unsubscribe(LastWord):
     """The last SUBSCRIBE of a dialog. It goes where the dialog is and nowhere else, and for S1's
     time only: a notifier that cannot be reached lets the subscription run out."""
 
@@ -104,22 +105,3 @@ class Unsubscribe:
         self._dialog, request = self._dialog.request("SUBSCRIBE")
         self._subscription.describe_end(request)
         return request
-
-    def provisional(self, leg: Leg, response: Response, now: float) -> None:
-        """The layer waits on."""
-
-    def learned(self, response: Response) -> bool:
-        """0 is never too brief."""
-        return False
-
-    def answered(self, leg: Leg, response: Response, now: float) -> None:
-        """Any answer ends it."""
-
-    def silent(self, exchange: Exchange, now: float) -> None:
-        """It is left to run out."""
-
-    def failed(self, exchange: Exchange, cause: Cause, text: str, now: float) -> None:
-        """It is left to run out."""
-
-    def late(self, leg: Leg, response: Response, now: float) -> None:
-        """Too late to matter."""

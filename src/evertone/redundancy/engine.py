@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from evertone.config.settings import LineSettings
-from evertone.events import Refused, ResolveFailed
+from evertone.events import ResolveFailed
 from evertone.model import Attempt, Cause, Group, Hop, Outcome, OutcomeKind, Reason, Target
 from evertone.redundancy import interface as io
 from evertone.redundancy.hoplist import Change, HopList
@@ -357,16 +357,7 @@ class Engine:
             lst = self._state.hop_list(attempt.registrar, attempt.hop.group)
             self._homing.use(attempt.hop, lst, attempt.reason, now)
         if step is Step.RESULT:
-            self._state.tell(
-                Refused,
-                now,
-                walk.registrar,
-                hop=walk.hop,
-                rule=Rule.A7,
-                reason=str(outcome),
-                method=walk.method,
-                outcome=outcome,
-            )
+            self._walker.tell_refused(walk, Rule.A7, outcome, now)
         self._state.out.append(io.Completed(walk.request, outcome, attempt))
 
     def _may_use(self, walk: Walk, attempt: Attempt, now: float) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evertone.events import ProbeFailed, Refreshed, Refused, Registered, Unregistered
+from evertone.events import ProbeFailed, Refreshed, Registered, Unregistered
 from evertone.model import Attempt, Group, Hop, Outcome, Reason, Target
 from evertone.redundancy.homing import Homing
 from evertone.redundancy.hoplist import HopList
@@ -407,7 +407,7 @@ class Registering:
         if step is Step.RESULT:
             registration.refused = True
             registration.be(RegState.REFUSED, now, str(outcome))
-            self._announce_refused(walk, outcome, now)
+            self.walker.tell_refused(walk, Rule.A6, outcome, now)
         else:
             registration.refused = False
             if registration.binding(now) is None:
@@ -458,18 +458,6 @@ class Registering:
         if state.proxy is Group.PROXY2:
             interval = state.settings.outbound_proxy_fallback_interval
             state.timers.set(PROXY_PROBE, now + interval + state.spread_s())
-
-    def _announce_refused(self, walk: Walk, outcome: Outcome, now: float) -> None:
-        self._state.tell(
-            Refused,
-            now,
-            walk.registrar,
-            hop=walk.hop,
-            rule=Rule.A6,
-            reason=str(outcome),
-            method=walk.method,
-            outcome=outcome,
-        )
 
     def _retry_later(self, registrar: int, now: float) -> None:
         """R6: again after the interval."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
-from evertone.events import RequestSent, TargetFailed
+from evertone.events import Refused, RequestSent, TargetFailed
 from evertone.model import Attempt, Cause, Group, Hop, Outcome, OutcomeKind, Target
 from evertone.redundancy.hoplist import Change, HopList
 from evertone.redundancy.interface import Abandon, Extend, Locate, Located, Send
@@ -229,6 +229,19 @@ class Walker:
         if not walk.cancelled:
             walk.leg_anew()
             self.begin(walk, now)
+
+    def tell_refused(self, walk: Walk, rule: Rule, outcome: Outcome, now: float) -> None:
+        """Announce that a live server refused, and that by ``rule`` no other is asked (A6, A7)."""
+        self._state.tell(
+            Refused,
+            now,
+            walk.registrar,
+            hop=walk.hop,
+            rule=rule,
+            reason=str(outcome),
+            method=walk.method,
+            outcome=outcome,
+        )
 
     # --- one step -------------------------------------------------------------------------------
 
