@@ -52,6 +52,25 @@ def line(*servers: ServerSettings, **settings: object) -> LineSettings:
     return LineSettings(enable=1, user_name="4605", sip_server=pair, **settings)  # type: ignore[arg-type]
 
 
+def pair(
+    first: ServerSettings | None = None, second: ServerSettings | None = None, **settings: object
+) -> Bench:
+    """A line with two servers that have one target each."""
+    servers = (
+        first or ServerSettings("one.example"),
+        second or ServerSettings("two.example"),
+    )
+    lists = {Group.SERVER1: hops(Group.SERVER1, 1), Group.SERVER2: hops(Group.SERVER2, 2)}
+    return Bench(line(*servers, **settings), lists)
+
+
+def begun_at_2(server: ServerSettings, **settings: object) -> Bench:
+    """A line whose server has two targets, of which the first was dead when it began."""
+    bench = Bench(line(server, **settings), {Group.SERVER1: hops(Group.SERVER1, 1, 2)})
+    bench.set(t1=REFUSED)
+    return bench.start()
+
+
 @dataclass
 class Bench:
     """``behaviour`` by target number: an Outcome answered after ``rtt_s``, or silence."""
@@ -122,6 +141,14 @@ class Bench:
             self._drain()
         self.now = until
 
+    def fails_over(self, method: str = "SUBSCRIBE") -> None:
+        """The line's target 1 dies within the next second, and a request moves it to target 2."""
+        self.rtt_s = 0.01
+        self.set(t1=REFUSED)
+        self.request(method)
+        self.run(self.now + 1)
+        assert self.current == target(2)
+
     # --- what happened ------------------------------------------------------------------------
 
     def sent(self, method: str | None = None) -> list[tuple[float, str, int]]:
@@ -135,6 +162,11 @@ class Bench:
             for at, a in self.sends
             if method is None or a.method == method
         ]
+
+    @property
+    def current(self) -> Target | None:
+        """Where the first list stands."""
+        return self.engine.snapshot().lists[0].current
 
     def saw(self, kind: type[events.Event]) -> list[events.Event]:
         """The events of a kind."""

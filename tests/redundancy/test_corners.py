@@ -55,7 +55,7 @@ def on_second(server: ServerSettings, how: Outcome | None) -> Bench:
     bench.set(t1=how)
     bench.request("INVITE")
     bench.run(30)
-    assert bench.engine.snapshot().lists[0].current == target(2, Transport.TCP)
+    assert bench.current == target(2, Transport.TCP)
     return bench
 
 

@@ -11,16 +11,21 @@ from evertone import events
 from evertone.config.settings import ProxySettings, ServerSettings
 from evertone.model import Group, Outcome, OutcomeKind
 from evertone.redundancy import interface as io
-from tests.redundancy.bench import FORBIDDEN, OK, REFUSED, SILENT, Bench, hops, line, target
+from tests.redundancy.bench import (
+    FORBIDDEN,
+    OK,
+    REFUSED,
+    SILENT,
+    Bench,
+    begun_at_2,
+    hops,
+    line,
+    pair,
+    target,
+)
 
 S1, S2 = Group.SERVER1, Group.SERVER2
 NAME = "pbx.example"
-
-
-def pair(first: ServerSettings | None = None, **settings: object) -> Bench:
-    """Two servers with one target each."""
-    servers = (first or ServerSettings("one.example"), ServerSettings("two.example"))
-    return Bench(line(*servers, **settings), {S1: hops(S1, 1), S2: hops(S2, 2)})
 
 
 @pytest.mark.rule("A11", "F1")
@@ -122,9 +127,7 @@ def test_after_a_failed_try_home_the_refresh_waits_for_no_turn() -> None:
 @pytest.mark.rule("X3")
 def test_settle_counts_from_the_last_time_that_the_line_left() -> None:
     server = ServerSettings(NAME, failback_mode=3, failback_timeout=60)
-    bench = Bench(line(server, settle=600), {S1: hops(S1, 1, 2)})
-    bench.set(t1=REFUSED)
-    bench.start()
+    bench = begun_at_2(server, settle=600)
     bench.run(5)
     bench.set(t1=OK)
     bench.run(621)
@@ -144,9 +147,7 @@ def test_settle_counts_from_the_last_time_that_the_line_left() -> None:
 def test_a_binding_that_is_being_removed_is_none() -> None:
     # found by the swarm (seed 98003603): the INVITE came to a server that knew us no more
     server = ServerSettings(NAME, failback_mode=3, failback_timeout=60, register_on_enable=1)
-    bench = Bench(line(server), {S1: hops(S1, 1, 2)})
-    bench.set(t1=REFUSED)
-    bench.start()
+    bench = begun_at_2(server)
     bench.run(10)
     bench.set(t1=OK, t2=SILENT)
     bench.run(62)  # home; the removal at 2 has no answer yet
@@ -179,17 +180,15 @@ def test_what_a_call_that_was_hung_up_found_unavailable_is_told() -> None:
 def test_a_refresh_that_passes_over_the_primary_leaves_a_try_home_to_be_made() -> None:
     # found by the swarm (seed 103001395): two lines refreshed at once, and only one went home
     server = ServerSettings(NAME, failback_mode=2, expires=600)
-    bench = Bench(line(server, skip_unavailable=20), {S1: hops(S1, 1, 2)})
-    bench.set(t1=REFUSED)
-    bench.start()
+    bench = begun_at_2(server, skip_unavailable=20)
     bench.run(530)
     bench.set(t1=OK)
     bench.marks.failed(target(1), bench.now, retry_after_s=20, skip_s=0)  # by another line
     bench.run(545)
     assert bench.sent("REGISTER")[-1][2] == 2
-    assert bench.engine.snapshot().lists[0].current == target(2)
+    assert bench.current == target(2)
     bench.run(580)
-    assert bench.engine.snapshot().lists[0].current == target(1)
+    assert bench.current == target(1)
 
 
 @pytest.mark.rule("B4", "B6")
@@ -205,9 +204,9 @@ def test_a_try_home_that_waits_for_dns_is_void_after_another_failover() -> None:
     bench.set(t1=REFUSED, t2=REFUSED)
     bench.request("BYE", at=target(2), registrar=1, someone_waits=False)
     bench.run(62)
-    assert bench.engine.snapshot().lists[0].current == target(3)
+    assert bench.current == target(3)
     bench.set(t1=OK)
     bench.run(110)
-    assert bench.engine.snapshot().lists[0].current == target(3)
+    assert bench.current == target(3)
     bench.run(140)
-    assert bench.engine.snapshot().lists[0].current == target(1)
+    assert bench.current == target(1)

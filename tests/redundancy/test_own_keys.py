@@ -144,7 +144,7 @@ def test_settle_asks_nobody_where_the_line_never_goes_home() -> None:
     bench.set(t1=REFUSED)
     bench.start()
     bench.run(1000)
-    assert bench.engine.snapshot().lists[0].current == bench.lists[S1][1].target
+    assert bench.current == bench.lists[S1][1].target
     assert bench.sent("OPTIONS") == []
 
 

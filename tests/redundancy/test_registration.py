@@ -11,7 +11,7 @@ from evertone.config.settings import LineSettings, ServerSettings
 from evertone.model import Group, Outcome, OutcomeKind, Reason, Transport
 from evertone.redundancy import interface as io
 from evertone.redundancy.registration import refresh_delay_s, retry_delay_s
-from tests.redundancy.bench import FORBIDDEN, OK, REFUSED, SILENT, Bench, hops, line, target
+from tests.redundancy.bench import FORBIDDEN, OK, REFUSED, SILENT, Bench, hops, line, pair, target
 
 S1, S2 = Group.SERVER1, Group.SERVER2
 
@@ -258,14 +258,7 @@ def test_a_late_2xx_that_may_have_run_out_makes_no_binding() -> None:
 @pytest.mark.rule("A11")
 @pytest.mark.parametrize("left_s", [3600, 0])
 def test_a_late_2xx_at_a_server_the_line_has_left_is_removed(left_s: int) -> None:
-    bench = Bench(
-        line(
-            ServerSettings(address="10.0.0.1"),
-            ServerSettings(address="10.0.0.2"),
-            fallback_redundancy_type=1,
-        ),
-        {S1: hops(S1, 1), S2: hops(S2, 2)},
-    )
+    bench = pair(fallback_redundancy_type=1)
     bench.set(t1=SILENT)
     bench.start()
     bench.run(10)
@@ -296,14 +289,7 @@ def test_a_late_2xx_of_a_target_that_the_line_has_left_is_removed(register_on_en
 @pytest.mark.rule("A11", "B6")
 def test_a_removal_overtaken_by_the_way_home_is_made_good_at_once() -> None:
     # as a registrar did that had stood still and woke up during a try home
-    bench = Bench(
-        line(
-            ServerSettings(address="10.0.0.1"),
-            ServerSettings(address="10.0.0.2"),
-            fallback_redundancy_type=1,
-        ),
-        {S1: hops(S1, 1), S2: hops(S2, 2)},
-    )
+    bench = pair(fallback_redundancy_type=1)
     bench.set(t1=SILENT)
     bench.start()
     bench.run(127)
