@@ -25,7 +25,7 @@ _NOT_OURS = re.compile(r"@font-face \{\{.*?\}\}|<!--.*?-->", re.DOTALL)  # it mu
 
 def output() -> list[str]:
     """The demo's lines, colours included."""
-    command = [Path(sys.executable).with_name("evertone"), "demo", "--fast"]
+    command = [str(Path(sys.executable).with_name("evertone")), "demo", "--fast"]
     environment = {**os.environ, "COLUMNS": str(COLUMNS), "FORCE_COLOR": "1", "TERM": "xterm"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()

@@ -9,9 +9,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from evertone import events
 from evertone.config.settings import LineSettings, ServerSettings
+from evertone.events import Event
 from evertone.model import (
     Attempt,
     Cause,
@@ -34,6 +35,7 @@ FORBIDDEN = Outcome(OutcomeKind.REFUSED, 403, text="Forbidden")
 SILENT = None
 
 Behaviour = Outcome | None
+E = TypeVar("E", bound=Event)
 
 
 def target(number: int, transport: Transport = Transport.UDP) -> Target:
@@ -86,7 +88,7 @@ class Bench:
     timers: SipTimers = field(default_factory=SipTimers)
     marks: TargetMarks = field(default_factory=TargetMarks)
     sends: list[tuple[float, Attempt]] = field(default_factory=list)
-    events: list[events.Event] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     completed: dict[int, tuple[float, Outcome, Attempt | None]] = field(default_factory=dict)
     abandoned: list[int] = field(default_factory=list)
     extended: list[int] = field(default_factory=list)
@@ -168,7 +170,7 @@ class Bench:
         """Where the first list stands."""
         return self.engine.snapshot().lists[0].current
 
-    def saw(self, kind: type[events.Event]) -> list[events.Event]:
+    def saw(self, kind: type[E]) -> list[E]:
         """The events of a kind."""
         return [e for e in self.events if type(e) is kind]
 

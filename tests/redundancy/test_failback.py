@@ -116,8 +116,10 @@ def test_a_refresh_that_is_the_try_home_says_so() -> None:
 def test_modes_1_and_2_begin_where_the_last_answer_came_from_mode_3_where_it_is_registered(
     mode: int, begins_at: int
 ) -> None:
-    settings = {"failback_timeout": 9000, "register_on_enable": 1, "expires": 600}
-    bench = away(bench_of(failback_mode=mode, ttl_s=9000, **settings))
+    bench = bench_of(
+        failback_mode=mode, failback_timeout=9000, ttl_s=9000, register_on_enable=1, expires=600
+    )
+    bench = away(bench)
     bench.rtt_s = 1.0
     bench.set(t1=OK, t2=REFUSED)
     bench.run(598.8)  # the binding at 1 runs out at 600, before its answer comes
@@ -642,8 +644,9 @@ def test_only_signal_with_registered(
     ],
 )
 def test_what_goes_to_a_target_without_a_registration_all_the_same(method: str, may: bool) -> None:
-    only = {"failback_mode": 3, "register_on_enable": 1, "only_signal_with_registered": 1}
-    bench = bench_of(1, 2, **only).start()
+    bench = bench_of(
+        1, 2, failback_mode=3, register_on_enable=1, only_signal_with_registered=1
+    ).start()
     bench.run(1)
     assert bench.engine.may_signal(method, 1, S1, target(2), bench.now) is may
 

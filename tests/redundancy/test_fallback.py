@@ -10,6 +10,7 @@ from evertone import events
 from evertone.config.settings import ProxySettings, ServerSettings
 from evertone.model import Cause, Group, Outcome, OutcomeKind
 from evertone.redundancy import interface as io
+from evertone.rules import Rule
 from tests.redundancy.bench import BUSY, FORBIDDEN, OK, REFUSED, SILENT, Bench, hops, line, target
 
 WRONG_PASSWORD = Outcome(OutcomeKind.CHALLENGED, 401, text="Unauthorized")
@@ -50,7 +51,7 @@ def test_concurrent_working_server_is_tried_at_once_and_after_each_tries_end() -
     tries = [s[0] for s in bench.sent("REGISTER") if s[2] == 1][1:]
     # at once, then 30 s after each end; a server that is not serving gets S1's time only (S3)
     assert tries == [107.5, 145.0, 182.5]
-    assert bench.saw(events.FellBack)[0].rule.id == "F1"  # type: ignore[union-attr]
+    assert bench.saw(events.FellBack)[0].rule is Rule.F1
 
 
 def uneven(*, successive: bool, **kw: object) -> Bench:
@@ -269,7 +270,7 @@ def test_successive_a_call_registers_with_the_other_server_and_goes_there() -> N
     ]
     assert bench.completed[call][1].ok
     assert bench.engine.snapshot().serving == 2
-    assert bench.saw(events.FellBack)[0].rule.id == "F3"  # type: ignore[union-attr]
+    assert bench.saw(events.FellBack)[0].rule is Rule.F3
 
 
 @pytest.mark.rule("F3")

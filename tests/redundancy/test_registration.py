@@ -194,10 +194,10 @@ def test_a_clean_stop_removes_our_bindings() -> None:
     bench = single().start()
     bench.run(10)
     bench.give(io.Stopped())
-    assert not bench.engine.stopped
+    stopped = [bench.engine.stopped]
     bench.run(11)
     assert bench.sent()[-1] == (10.0, "-REGISTER", 1)
-    assert bench.engine.stopped
+    assert [*stopped, bench.engine.stopped] == [False, True]
     assert bench.engine.next_deadline() is None
 
 

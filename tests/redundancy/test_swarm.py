@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from evertone.config.settings import ProxySettings, ServerSettings
-from evertone.model import Group, Outcome, OutcomeKind
+from evertone.model import Group, Hop, Outcome, OutcomeKind
 from evertone.redundancy import interface as io
 from tests.redundancy.bench import (
     BUSY,
@@ -72,7 +72,9 @@ def world(rng: random.Random, seed: int) -> World:
         ),
         outbound_proxy_fallback_interval=100,
     )
-    lists, targets, number = {}, [], 0
+    lists: dict[Group, tuple[Hop, ...]] = {}
+    targets: list[int] = []
+    number = 0
     for group in Group:
         size = rng.randint(1, 3)
         numbers = tuple(range(number + 1, number + 1 + size))

@@ -55,10 +55,10 @@ def ladder_text(play: Play, most: int = MAX_ROWS) -> list[str]:
         text = f"{type(event).__name__} line {event.line} server {event.server}{where}"
         rows.append((event.at, f"   [{node}] {text}: {event.reason} [{event.rule}]"))
     rows.sort(key=lambda row: row[0])
-    text = [f"{at:10.3f}  {label}" for at, label in rows]
-    if len(text) <= most:
-        return text
-    return [f"... {len(text) - most} rows before", *text[-most:]]
+    lines = [f"{at:10.3f}  {label}" for at, label in rows]
+    if len(lines) <= most:
+        return lines
+    return [f"... {len(lines) - most} rows before", *lines[-most:]]
 
 
 def _label(packet: Packet) -> str:

@@ -7,9 +7,11 @@ replays it, and who said what to whom.
 from __future__ import annotations
 
 import dataclasses
+from typing import TypeVar
 
 import pytest
 
+from evertone.config.settings import ProxySettings, ServerSettings
 from evertone.lab.checkers import only_allowed_targets, same_trace
 from evertone.lab.record import Record
 from evertone.lab.registrations import Binding
@@ -30,6 +32,7 @@ from tests.swarm.play import PHONE_ADDRESS, REALM, Play
 from tests.swarm.report import failure_text, ladder_text, plan_text
 
 CHUNKS, WORLDS_PER_CHUNK = 20, 12
+Place = TypeVar("Place", ServerSettings, ProxySettings)
 
 FAILED_ONCE = {
     113: "X3 asked for one list only, so that nobody asked for server 1 behind a live proxy",
@@ -166,7 +169,7 @@ def test_an_invite_without_a_registration_is_found() -> None:
     lines = tuple(
         dataclasses.replace(
             line,
-            sip_server=tuple(dataclasses.replace(s, register_on_enable=1) for s in line.sip_server),
+            sip_server=both(line.sip_server, register_on_enable=1),
             outbound_proxy_enable=line.outbound_proxy_enable,
         )
         for line in plan.settings.lines
@@ -190,6 +193,12 @@ def stray(play: Play) -> Binding:
         play.world.now,
         1e9,
     )
+
+
+def both(pair: tuple[Place, Place], **changes: int) -> tuple[Place, Place]:
+    """Two servers or proxies, both with these changes."""
+    first, second = (dataclasses.replace(place, **changes) for place in pair)  # type: ignore[arg-type]
+    return first, second
 
 
 def at_home() -> Play:
@@ -241,10 +250,8 @@ def test_who_comes_home_too_early_is_found() -> None:
         told = [
             dataclasses.replace(
                 line,
-                sip_server=tuple(dataclasses.replace(s, **patient) for s in line.sip_server),
-                outbound_proxy=tuple(
-                    dataclasses.replace(p, **patient) for p in line.outbound_proxy
-                ),
+                sip_server=both(line.sip_server, **patient),
+                outbound_proxy=both(line.outbound_proxy, **patient),
             )
             for line in lines
         ]
