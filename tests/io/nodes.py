@@ -94,9 +94,13 @@ class Echo(Recorder):
             self._effects.append(Transmit(event.flow, event.data))
 
 
-def run(test: Callable[[], Awaitable[T]]) -> T:
-    """Run one async test on a loop of its own."""
-    return asyncio.run(asyncio.wait_for(_awaited(test), 4 * PATIENCE_S))
+def run(
+    test: Callable[[], Awaitable[T]],
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> T:
+    """Run one async test on a loop of its own, asyncio's unless ``loop_factory`` makes another."""
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(asyncio.wait_for(_awaited(test), 4 * PATIENCE_S))
 
 
 async def _awaited(test: Callable[[], Awaitable[T]]) -> T:

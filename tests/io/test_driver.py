@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import get_args
 
 import pytest
+import uvloop
 
 from evertone.errors import UsageError
 from evertone.events import Event, Warned
@@ -70,6 +71,38 @@ def test_a_deadline_that_moves_away_only_wakes_the_node_for_nothing() -> None:
             assert node.fired[0] >= later
 
     run(body)
+
+
+def test_a_loop_whose_handles_tell_no_time_serves_as_well() -> None:
+    """uvloop's do not, for what is due at once; a voice agent may run on it."""
+
+    async def body() -> None:
+        node = Recorder()
+        async with Driver(node) as driver:
+            begin = driver.now()
+            driver.do(lambda now: node.due.append(begin))
+            driver.do(lambda now: node.due.append(begin + 0.01))
+            assert await driver.until(lambda: len(node.fired) == 2, PATIENCE_S)
+            assert node.fired[1] >= begin + 0.01
+
+    run(body, uvloop.new_event_loop)
+
+
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
+def test_another_event_loop_carries_packets_too(transport: Transport) -> None:
+    async def body() -> None:
+        node = Recorder()
+        async with (
+            Driver(Echo(), listen=[Listen(LOOPBACK, 0, transport)]) as peer,
+            Driver(node, bind=LOOPBACK) as driver,
+        ):
+            target = Target(LOOPBACK, peer.listening[0].port, transport)
+            driver.do(lambda now: node.open(target))
+            assert await driver.until(lambda: bool(node.opened()), PATIENCE_S)
+            driver.do(lambda now: node.send(node.opened()[0].flow, b"there and back"))
+            assert await driver.until(lambda: node.data() == b"there and back", PATIENCE_S)
+
+    run(body, uvloop.new_event_loop)
 
 
 def test_until_gives_up_after_its_time() -> None:

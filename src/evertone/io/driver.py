@@ -98,6 +98,7 @@ class Driver:
         self._flow_count = 0
         self._now = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
+        self._armed_for = 0.0
         self._more: asyncio.Handle | None = None
         self._busy = False
         self._closed = False
@@ -277,9 +278,10 @@ class Driver:
         if deadline is None:
             return
         if self._timer is not None:
-            if self._timer.when() <= deadline:
+            if self._armed_for <= deadline:
                 return
             self._timer.cancel()
+        self._armed_for = deadline  # the handles of some loops do not say theirs
         self._timer = self._loop.call_at(deadline, self._on_timer, deadline)
 
     def _on_timer(self, deadline: float) -> None:
