@@ -210,3 +210,25 @@ def test_a_try_home_that_waits_for_dns_is_void_after_another_failover() -> None:
     assert bench.current == target(3)
     bench.run(140)
     assert bench.current == target(1)
+
+
+@pytest.mark.rule("B7", "B9", "B6")
+def test_a_call_that_goes_on_goes_where_the_line_is_by_now() -> None:
+    # found by the swarm (seed 107013670): by the order of before, its REGISTER took the line home
+    server = ServerSettings(NAME, failback_mode=1, register_on_enable=1)
+    bench = Bench(line(server), {S1: hops(S1, 1, 2, 3)})
+    bench.set(t1=REFUSED)
+    bench.start()
+    bench.run(100)
+    bench.set(t2=SILENT)
+    bench.request("BYE", at=target(2), registrar=1, someone_waits=False)
+    bench.run(101)
+    call = bench.request("INVITE")
+    bench.run(108)
+    assert bench.current == target(3)
+    bench.set(t1=OK)
+    bench.run(109)
+    late = [(method, number) for at, method, number in bench.sent() if at > 108]
+    assert late == [("REGISTER", 3), ("INVITE", 3)]
+    assert bench.completed[call][1].ok
+    assert bench.current == target(3)

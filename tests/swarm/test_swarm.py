@@ -81,6 +81,7 @@ FAILED_ONCE = {
     95000479: "a call that came back to what it had passed over began at the primary again",
     94004310: "the check forgot that a stream's resends pause as long again as a fault has lasted",
     91000626: "the check took the removal at one transport for one of both (B6)",
+    107013670: "a call that went on by the order of before registered at the primary, and was home",
 }
 
 

@@ -284,4 +284,11 @@ ROWS: tuple[Row, ...] = (
         "            and self._owner.has_moved(self, self._hop, now)\n",
         "            and False\n",
     ),
+    (
+        "B7",
+        "a walk that goes on follows the line",
+        WALKER,
+        "        if lst.stay != walk.found:\n            walk.bring_forward",
+        "        if False:\n            walk.bring_forward",
+    ),
 )

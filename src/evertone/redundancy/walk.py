@@ -167,6 +167,10 @@ class Walk:
         left = (*self.queue, *self.spare)
         return any((self.registrar, hop.target) not in self.failed for hop in left)
 
+    def bring_forward(self, target: Target) -> None:
+        """If ``target`` is still to be tried on this leg, it is the next."""
+        self.queue.sort(key=lambda hop: hop.target != target)  # stable: the others keep their order
+
     def take_hop(self) -> Hop | None:
         """The next hop of this leg that has not failed this walk."""
         while self.queue or self.spare:

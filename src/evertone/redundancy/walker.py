@@ -31,6 +31,7 @@ __all__ = ["Host", "Walker"]
 
 _NO_TARGET = Outcome(OutcomeKind.UNAVAILABLE, cause=Cause.UNREACHABLE, text="no target to try")
 _BINDING_PURPOSES = frozenset({Purpose.REGISTER, Purpose.HOME, Purpose.PROBE})
+_FOLLOWING = frozenset({Purpose.REGISTER, Purpose.REQUEST})
 _FULL_TIME_PURPOSES = frozenset({Purpose.REGISTER, Purpose.REQUEST, Purpose.IN_DIALOG})  # S3
 
 # Members under names of their own: an enumeration's attribute costs as much as a call.
@@ -268,6 +269,8 @@ class Walker:
 
     def _pick(self, walk: Walk, now: float) -> Hop | None:
         """The next hop that no mark forbids; forbidden ones are kept for the end (A2, X1)."""
+        if walk.hop is not None:
+            self._follow_the_line(walk)
         while (hop := walk.take_hop()) is not None:
             if self._state.marks.judge(hop.target, now) is not _SKIP:
                 return hop
@@ -275,6 +278,15 @@ class Walker:
             if walk.trying_home and hop.index == 0:
                 self._host.home_passed_over(walk, hop, now)
         return None
+
+    def _follow_the_line(self, walk: Walk) -> None:
+        """B7: the line has moved since this leg began, so where it is by now comes next: to reach
+        the primary by the old order would be a way home that nothing asked for (B2-B4, B6)."""
+        lst = self._state.lists.get((walk.registrar, walk.group))
+        if lst is None or not lst.hops or walk.purpose not in _FOLLOWING:
+            return
+        if lst.stay != walk.found:
+            walk.bring_forward(lst.order()[0].target)
 
     def _try(self, walk: Walk, hop: Hop, now: float) -> None:
         walk.hop = hop
