@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import time
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from evertone.flows import (
     OpenFlow,
     ShellInput,
 )
-from evertone.io.driver import _CARRIED, STOP_S, Driver, Listen
+from evertone.io.driver import _CARRIED, SLACK_S, STOP_S, Driver, Listen
 from evertone.model import Target, Transport
 from tests.io.nodes import PATIENCE_S, Echo, Recorder, run
 
@@ -43,6 +44,34 @@ def test_one_timer_fires_in_order_and_never_early() -> None:
             driver.do(lambda now: node.due.extend(due))
             assert await driver.until(lambda: len(node.fired) == 3, PATIENCE_S)
             assert all(at >= wanted for at, wanted in zip(node.fired, due, strict=True))
+
+    run(body)
+
+
+def test_deadlines_that_are_near_each_other_are_met_in_one_call() -> None:
+    async def body() -> None:
+        node = Recorder()
+        async with Driver(node) as driver:
+            span = math.ceil(driver.now() / SLACK_S) * SLACK_S + SLACK_S
+            due = [span + 0.1 * SLACK_S, span + 0.4 * SLACK_S, span + 0.9 * SLACK_S]
+            driver.do(lambda now: node.due.extend(due))
+            assert await driver.until(lambda: len(node.fired) == 3, PATIENCE_S)
+            assert len(set(node.fired)) == 1
+            assert node.fired[0] >= due[-1]
+
+    run(body)
+
+
+def test_what_is_due_at_once_waits_for_nobody() -> None:
+    async def body() -> None:
+        node = Recorder()
+        async with Driver(node) as driver:
+            span = math.ceil(driver.now() / SLACK_S) * SLACK_S
+            assert await driver.until(lambda: driver.now() > span, PATIENCE_S)  # a whole one ahead
+            driver.do(node.due.append)
+            for _ in range(3):  # rounds of the loop, not time
+                await asyncio.sleep(0)
+            assert len(node.fired) == 1
 
     run(body)
 
