@@ -149,6 +149,27 @@ ROWS: tuple[Row, ...] = (
         "                pass\n",
     ),
     (
+        "R9",
+        "an old connection that ends is no failure yet",
+        EXCHANGE,
+        "if leg.exchange.reused and not leg.seen",
+        "if False and not leg.seen",
+    ),
+    (
+        "S4",
+        "of connections that end, one only is excused",
+        EXCHANGE,
+        "                leg.exchange.reused = False\n",
+        "",
+    ),
+    (
+        "S1",
+        "a second connection has what is left of the time",
+        EXCHANGE,
+        "end = exchange.began + self._whole(exchange)",
+        "end = now + self._whole(exchange)",
+    ),
+    (
         "S5",
         "an ICMP error ends the wait",
         EXCHANGE,

@@ -74,7 +74,9 @@ class Leg:
 
 class Exchange:
     """See the module. ``round`` counts the requests sent at this target before the present one;
-    ``began`` is when the present target was turned to, connecting included (S4)."""
+    ``began`` is when the present target was turned to, connecting included (S4). ``reused``: its
+    request goes by a connection of before, whose end says nothing of the target (R9): it may have
+    been dead for long."""
 
     __slots__ = (
         "began",
@@ -90,6 +92,7 @@ class Exchange:
         "redirected_by",
         "redirects",
         "resends",
+        "reused",
         "round",
         "state",
         "target",
@@ -120,6 +123,7 @@ class Exchange:
         self.state = _OPENING
         self.leg: Leg | None = None
         self.round = 0
+        self.reused = False
         self.taught: tuple[int, ...] = ()  # by which refusals, each of them once (A4)
         self.extended = False
         self.redirects = 0

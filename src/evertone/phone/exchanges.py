@@ -190,11 +190,16 @@ class Exchanges:
     # --- what the shell says ------------------------------------------------------------------
 
     def flow_lost(self, flow: Flow, cause: Cause, text: str, now: float) -> None:
-        """A connection ended: what runs on it ends too (S4, S6)."""
+        """A connection ended: what runs on it ends too (S4, S6), or goes by a new one (R9)."""
         for tid in self._layer.on_flow(flow.id):
             leg = self._legs.get(tid)
             self._layer.transport_failed(tid, now)
-            if leg is not None and leg.exchange.leg is leg and not leg.exchange.over:
+            if leg is None or leg.exchange.leg is not leg or leg.exchange.over:
+                continue
+            if leg.exchange.reused and not leg.seen and not leg.exchange.round:
+                leg.exchange.reused = False
+                self._reach(leg.exchange, now)
+            else:
                 self._fail(leg.exchange, cause, text, now)
 
     def unreachable(self, event: Unreachable, now: float) -> None:
@@ -232,17 +237,28 @@ class Exchanges:
 
     def _turn_to(self, exchange: Exchange, target: Target, now: float) -> None:
         exchange.target = target
-        exchange.state = _OPENING
         exchange.began = now
         exchange.round = 0
         exchange.extended = False
         flow = self._flows.open_to(target)
+        exchange.reused = flow is not None and flow.reliable and not flow.incoming
+        self._reach(exchange, now)
+
+    def _reach(self, exchange: Exchange, now: float) -> None:
+        """Send by the flow to the exchange's target, which has to be opened perhaps."""
+        flow = self._flows.open_to(exchange.target)
         if flow is not None:
             self._send(exchange, flow, now)
             return
+        exchange.state = _OPENING
         self._connecting[exchange.id] = exchange
-        self._timers.set(Timer(TimerKind.CONNECT, exchange.id), now + exchange.give_up_s)
-        self._flows.hold(target, _holder(exchange), _Opening(self, exchange), now)
+        end = exchange.began + self._whole(exchange)
+        self._timers.set(Timer(TimerKind.CONNECT, exchange.id), end)
+        self._flows.hold(exchange.target, _holder(exchange), _Opening(self, exchange), now)
+
+    def _whole(self, exchange: Exchange) -> float:
+        """How long this target has: S1's time, or 64*T1 (S3)."""
+        return self._sip_timers.timeout_s if exchange.extended else exchange.give_up_s
 
     def _send(self, exchange: Exchange, flow: Flow, now: float) -> None:
         job, target = exchange.job, exchange.target
@@ -254,8 +270,7 @@ class Exchanges:
         host, port = flow.local
         stamp_via(request, target.transport.text, host, port, new_branch(self._rng))
         spent = now - exchange.began if exchange.round == 0 else 0.0
-        whole = self._sip_timers.timeout_s if exchange.extended else exchange.give_up_s
-        wait = max(whole - spent, _MIN_WAIT_S)
+        wait = max(self._whole(exchange) - spent, _MIN_WAIT_S)
         try:
             tid = self._layer.send_request(
                 request, flow.id, flow.reliable, exchange.resends, wait, now
