@@ -319,6 +319,14 @@ def test_an_old_connection_that_was_dead_costs_no_call() -> None:
     assert not desk.requests("INVITE", TWO)
 
 
+@pytest.mark.rule("R9", "A1")
+def test_a_connection_that_misses_its_pong_moves_the_call_at_once() -> None:
+    desk, _ = by_an_old_connection()
+    desk.break_flow(desk.flow_to(TCP), Cause.SILENCE)
+    assert len(desk.requests("INVITE", TCP)) == 1
+    assert desk.requests("INVITE", TWO)
+
+
 @pytest.mark.rule("S4", "A1")
 def test_a_new_connection_that_ends_as_well_moves_the_call() -> None:
     desk, call = by_an_old_connection()

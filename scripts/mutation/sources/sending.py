@@ -152,8 +152,8 @@ ROWS: tuple[Row, ...] = (
         "R9",
         "an old connection that ends is no failure yet",
         EXCHANGE,
-        "if leg.exchange.reused and not leg.seen",
-        "if False and not leg.seen",
+        "if leg.exchange.reused and unheard",
+        "if False and unheard",
     ),
     (
         "S4",
@@ -161,6 +161,13 @@ ROWS: tuple[Row, ...] = (
         EXCHANGE,
         "                leg.exchange.reused = False\n",
         "",
+    ),
+    (
+        "R9",
+        "a connection that misses its pong is its target's failure",
+        EXCHANGE,
+        "and unheard and cause is Cause.RESET",
+        "and unheard",
     ),
     (
         "S1",

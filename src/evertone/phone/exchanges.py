@@ -196,7 +196,8 @@ class Exchanges:
             self._layer.transport_failed(tid, now)
             if leg is None or leg.exchange.leg is not leg or leg.exchange.over:
                 continue
-            if leg.exchange.reused and not leg.seen and not leg.exchange.round:
+            unheard = not leg.seen and not leg.exchange.round
+            if leg.exchange.reused and unheard and cause is Cause.RESET:
                 leg.exchange.reused = False
                 self._reach(leg.exchange, now)
             else:
