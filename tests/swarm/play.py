@@ -228,9 +228,10 @@ class Play:
         if any(fault.retry_after_s for fault in plan.faults):
             wait_s += RETRY_AFTER_S
         rezoned = any(action.verb == "rezone" for action in plan.actions)
-        if rezoned or plan.settings.dns.static_a:
-            # B8: a new primary, or that static records had another one, is heard of with the first
-            # request after the old records' TTL
+        halved = any(fault.subject == DNS for fault in plan.faults)
+        if rezoned or halved or plan.settings.dns.static_a:
+            # B8: a new primary, or that static records had another one, or that DNS had told but
+            # half of a list, is heard of with the first request after the old records' TTL
             wait_s += granted_s + ttl_s
         return wait_s
 
