@@ -1,8 +1,8 @@
 """Which key of ours an unknown one was meant to be, if any.
 
 Real files hold hundreds of keys that are none of ours, some of them alike by nature. So a key
-counts as a mistake only when it is within two typing errors of one of ours, or stands in our own
-name space ``evertone.*``.
+counts as a mistake only when it is within two typing errors of one of ours, lacks up to two of
+its segments, or stands in our own name space ``evertone.*``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ __all__ = ["nearest"]
 _MAX_ERRORS = 2
 _MIN_CHARS = 8  # shorter keys are near to too much
 _MAX_CHARS = 80
+_MIN_PARTS, _MAX_MISSING = 3, 2  # segments; fewer are part of too much
 _OWN = ("evertone.", "account.#.evertone.")
 
 
@@ -81,6 +82,22 @@ def _candidates(shape: str) -> list[str]:
     ]
 
 
+def _lacking(shape: str) -> str | None:
+    """The known shape of which ``shape`` has all but a segment or two, the last one included."""
+    parts = shape.split(".")
+    if len(parts) < _MIN_PARTS:
+        return None
+    whole = []
+    for known in _SHAPES:
+        segments = known.split(".")
+        missing = len(segments) - len(parts)
+        if 0 < missing <= _MAX_MISSING and segments[-1] == parts[-1]:
+            rest = iter(segments)
+            if all(part in rest for part in parts):  # in the same order
+                whole.append((missing, known))
+    return min(whole, key=lambda each: each[0])[1] if whole else None
+
+
 def _common_start(one: str, other: str) -> int:
     pairs = zip(one, other, strict=False)
     return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
@@ -98,6 +115,9 @@ def nearest(key: str) -> Parameter | None:
         for known in candidates:
             if _within(shape, known, errors):
                 return _SHAPES[known]
+    whole = _lacking(shape)
+    if whole is not None:
+        return _SHAPES[whole]
     if shape.startswith(_OWN):
         return _SHAPES[max(_OWN_SHAPES, key=lambda known: _common_start(shape, known))]
     return None
