@@ -76,10 +76,11 @@ class Group(enum.Enum):
 
 
 class HopSource(enum.Enum):
-    """Where a hop list came from; a STATIC or STALE one never displaces what answers (B8)."""
+    """Where a hop list came from; none but LITERAL and DNS displaces a target that answers (B8)."""
 
     LITERAL = "literal"
     DNS = "dns"
+    PARTIAL = "partial"  # no name server answered some of its questions: targets may be missing
     STATIC = "static"
     STALE = "stale"
 

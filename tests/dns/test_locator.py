@@ -8,9 +8,10 @@ import pytest
 
 from evertone.config.settings import DnsSettings, StaticA, StaticNaptr, StaticSrv
 from evertone.dns.locator import Located, LocateFailed
+from evertone.dns.records import Question, RrType
 from evertone.dns.sources import ORDER, Source
 from evertone.errors import UsageError
-from evertone.flows import DnsReceived, Nameserver
+from evertone.flows import DnsReceived, DnsSend, Nameserver
 from evertone.lab.name_server import NameServer
 from evertone.model import Hop, HopSource, Transport
 from tests.dns.bench import NS1, NS2, SOA, Bench, bench, targets, where
@@ -320,6 +321,27 @@ def test_without_name_servers_static_records_serve_or_it_fails_at_once() -> None
     assert len(b.hops(where("yealink.pbx.example"))) == 2
     assert "no name server is configured" in b.failure(where("other.example"))
     assert b.now == 0.0
+
+
+@pytest.mark.rule("B8", "D14")
+def test_a_list_of_which_a_part_had_no_answer_says_so_until_it_has_one() -> None:
+    # found by the swarm (seed 110002486): a question was lost, and the line left its primary
+    b = bench(HOSTS + SRV)
+
+    def half(send: DnsSend) -> bytes | None:
+        lost = b.asked[-1][1] == Question.of("one.sip.example", RrType.A)
+        return None if lost else b.zones[NS1].answer(send.data, tcp=send.tcp)
+
+    b.replies[NS1] = half
+    hops = b.hops(where())
+    assert targets(hops) == BOTH[1:]
+    assert {hop.source for hop in hops} == {HopSource.PARTIAL}
+    assert hops[0].valid_until <= b.now + 30
+    b.replies.clear()
+    b.now += 31
+    hops = b.hops(where())
+    assert targets(hops) == BOTH
+    assert {hop.source for hop in hops} == {HopSource.DNS}
 
 
 # --- D14: stale answers ---------------------------------------------------------------------------

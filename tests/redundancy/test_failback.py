@@ -459,8 +459,8 @@ def test_a_current_target_that_dns_lists_no_more_is_left_at_once() -> None:
 
 @pytest.mark.rule("B8")
 @pytest.mark.parametrize("mode", [0, 2, 3])
-@pytest.mark.parametrize("source", [HopSource.STATIC, HopSource.STALE])
-def test_a_static_or_stale_list_displaces_nothing_that_answers(
+@pytest.mark.parametrize("source", [HopSource.PARTIAL, HopSource.STATIC, HopSource.STALE])
+def test_a_partial_static_or_stale_list_displaces_nothing_that_answers(
     source: HopSource, mode: int
 ) -> None:
     bench = bench_of(1, 2, failback_mode=mode)
@@ -479,6 +479,7 @@ def test_a_static_or_stale_list_displaces_nothing_that_answers(
     [
         (HopSource.LITERAL, "D1"),
         (HopSource.DNS, "D3"),
+        (HopSource.PARTIAL, "D3"),
         (HopSource.STATIC, "D13"),
         (HopSource.STALE, "D14"),
     ],

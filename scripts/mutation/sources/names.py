@@ -368,4 +368,11 @@ ROWS: tuple[Row, ...] = (
         "elif message.question != self._asked:",
         "elif False:",
     ),
+    (
+        "B8",
+        "a list of which a part had no answer is told apart",
+        LOCATE,
+        "partial = self.unanswered and hop.source is HopSource.DNS",
+        "partial = False",
+    ),
 )

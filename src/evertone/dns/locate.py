@@ -201,9 +201,13 @@ class Walk:
         # D11: the shortest TTL behind the list, what was found missing included
         until = self._valid_until
         return [
-            Hop(hop.group, index, hop.target, until, hop.ttl_s, hop.why, hop.source)
+            Hop(hop.group, index, hop.target, until, hop.ttl_s, hop.why, self._source(hop))
             for index, hop in enumerate(kept)
         ]
+
+    def _source(self, hop: Hop) -> HopSource:
+        partial = self.unanswered and hop.source is HopSource.DNS
+        return HopSource.PARTIAL if partial else hop.source
 
     # --- asking ----------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ __all__ = ["Homing"]
 _SOURCE_RULES = {
     HopSource.LITERAL: Rule.D1,
     HopSource.DNS: Rule.D3,
+    HopSource.PARTIAL: Rule.D3,
     HopSource.STATIC: Rule.D13,
     HopSource.STALE: Rule.D14,
 }

@@ -11,7 +11,7 @@ from evertone.redundancy.policy import FAILBACK, Failback, FailbackTrigger, Star
 
 __all__ = ["HOME_SPACING_S", "Change", "HopList"]
 
-_SECOND_HAND = (HopSource.STATIC, HopSource.STALE)
+_SECOND_HAND = (HopSource.PARTIAL, HopSource.STATIC, HopSource.STALE)
 
 HOME_SPACING_S = 30.0  # B6: tries home are at least this far apart
 
@@ -171,8 +171,8 @@ class HopList:
 
 
 def _beside(kept: Hop, old: tuple[Hop, ...], new: tuple[Hop, ...]) -> tuple[Hop, ...]:
-    """B8: a static or stale list never displaces a target that answers. ``kept`` stays, and
-    what was known before keeps its order: it is no new primary either."""
+    """B8: a partial, static or stale list never displaces a target that answers. ``kept`` stays,
+    and what was known before keeps its order: it is no new primary either."""
     rank = {hop.target: hop.index for hop in old}
     hops = {hop.target: hop for hop in (kept, *new)}
     ranked = sorted(hops.values(), key=lambda hop: rank.get(hop.target, len(old)))
