@@ -8,6 +8,7 @@ from evertone.config.settings import PhoneSettings
 from evertone.errors import UsageError
 from evertone.events import CallChanged
 from evertone.model import Target, Transport
+from evertone.phone.call_states import CallEvent
 from evertone.sip import sdp
 from evertone.sip.build import ack_for
 from evertone.sip.message import Request, Response
@@ -217,7 +218,8 @@ def test_an_answer_that_nobody_acknowledges_is_repeated_and_then_ended() -> None
     desk.run(desk.now + 40)
     assert desk.responses("INVITE").count(200) > 5
     assert desk.requests("BYE")
-    assert desk.states(call)[-1] == "ended"
+    told = [e for e in desk.events if isinstance(e, CallChanged) and e.call == call]
+    assert (told[-1].state, told[-1].reason) == ("ended", CallEvent.NOT_ACKED.value)
 
 
 @pytest.mark.rule("C4")
