@@ -175,8 +175,11 @@ def _headers(text: str) -> tuple[list[Header], Index]:
             index[KEYS[name]] = value
     except KeyError:
         return _any_headers(lines)
-    # where a header stands twice, the closer look
-    return (headers, index) if len(index) == len(lines) else _any_headers(lines)
+    if len(index) != len(lines):  # a header stands twice
+        index = {}
+        for name, value in headers:
+            enter(index, KEYS[name], value)
+    return headers, index
 
 
 def _any_headers(lines: list[str]) -> tuple[list[Header], Index]:
