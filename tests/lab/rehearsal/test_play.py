@@ -407,6 +407,8 @@ def test_every_verb_has_been_said() -> None:
         ("server3 silence 1m..2m", "there are: server1.primary, server1.2, dns, server1, all"),
         ("server1 explode 1m..2m", "there are: silence, refuse, 503"),
         ("server1 silence", "write TARGET VERB FROM..TO, such as 'server1.primary silence"),
+        ("server1 lose 0.5 10m..1h", "such as 'server1.primary lose:20% 10m..25m'"),
+        ("server1 answer 503 10m..1h", "such as 'server1.primary 503 10m..25m'"),
         ("server1 silence 10m", "write from when to when"),
         ("server1 silence 20m..10m", "did you mean 10m..20m?"),
         ("server1 silence 10m..10m", "takes no time: let it end later than it begins"),

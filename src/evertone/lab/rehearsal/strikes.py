@@ -176,9 +176,11 @@ def parse_strike(phrase: str, names: Names, for_s: float) -> Strike:
     """
     words = phrase[:MAX_PHRASE_CHARS].split()
     if len(words) != 3:
+        row = VERBS.get(words[1].lower()) if len(words) > 3 else None
+        verb = row.usage.partition(" or ")[0] if row is not None else "silence"
         raise FaultError(
             f"{phrase!r} is no fault: write TARGET VERB FROM..TO, such as "
-            f"'{names.shown[0]} silence 10m..25m'"
+            f"'{names.shown[0]} {verb} 10m..25m'"
         )
     target, verb, when = words
     hosts = _hosts(target, names)
