@@ -232,3 +232,22 @@ def test_a_call_that_goes_on_goes_where_the_line_is_by_now() -> None:
     assert late == [("REGISTER", 3), ("INVITE", 3)]
     assert bench.completed[call][1].ok
     assert bench.current == target(3)
+
+
+@pytest.mark.rule("S3", "B9")
+def test_a_call_waits_for_no_register_that_was_given_up_before_it_was_dialled() -> None:
+    # found by the swarm (seed 116000750): all was well again, and the call was lost with it
+    bench = Bench(line(ServerSettings(NAME, register_on_enable=1)), {S1: hops(S1, 1)})
+    bench.set(t1=SILENT)
+    bench.start()
+    bench.run(20)
+    bench.set(t1=OK)
+    call = bench.request("INVITE")
+    bench.run(21)
+    assert bench.sent() == [(0.0, "REGISTER", 1), (20.0, "REGISTER", 1), (20.01, "INVITE", 1)]
+    assert bench.completed[call][1].ok
+    (registration,) = bench.engine.snapshot().registrations
+    assert registration.state == "registered"
+    bench.run(100)
+    assert len(bench.sent()) == 3
+    assert not bench.saw(events.ServerDown)

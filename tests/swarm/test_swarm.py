@@ -85,6 +85,7 @@ FAILED_ONCE = {
     109001128: "a call went by a connection that had been dead for long, and was lost with it",
     109007552: "the check forgot that a grant counts from its answer, which was slow",
     110002486: "the check forgot that half a list that DNS told serves until the next request",
+    116000750: "a call was lost with a REGISTER that had been given up before it was dialled",
 }
 
 

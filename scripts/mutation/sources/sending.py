@@ -211,4 +211,11 @@ ROWS: tuple[Row, ...] = (
         "tx.TransactionLayer(settings.timers, rng)",
         "tx.TransactionLayer(type(settings.timers)(), rng)",
     ),
+    (
+        "S3",
+        "a call lets a REGISTER begin anew whose time is up",
+        WALKER,
+        "            self.restart(other, now)\n",
+        "            pass\n",
+    ),
 )

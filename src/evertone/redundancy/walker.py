@@ -218,7 +218,7 @@ class Walker:
         self._attempts.pop(attempt_id, None)
         self._state.marks.withdrawn(walk.attempt.hop.target)
         self._state.out.append(Abandon(attempt_id))
-        walk.attempt = None
+        walk.attempt, walk.extended = None, False
         for joiner in self._joiners.pop(attempt_id, ()):
             if self.walks.get(joiner.request) is joiner:
                 joiner.leg_anew()  # the line may have moved (B2-B4)
@@ -302,12 +302,16 @@ class Walker:
         self._send(walk, hop, "REGISTER" if first else walk.method, now)
 
     def _join(self, walk: Walk, attempt_id: int, now: float) -> None:
-        """Wait for somebody else's REGISTER; for one whose time by S1 is up already, and that
-        only waits because it is the last of its own, only if this walk has no other way (S3)."""
+        """Wait for somebody else's REGISTER. One whose time by S1 is up says nothing of now: a
+        call that has no other way lets it begin anew, others look elsewhere (S3)."""
         walk.stage = Stage.JOINED
         self._joiners.setdefault(attempt_id, []).append(walk)
         other = self._attempts[attempt_id]
-        if other.extended and other.attempt is not None:
+        if not other.extended or other.attempt is None:
+            return
+        if walk.purpose is _REQUEST and self._is_last_chance(walk, now):
+            self.restart(other, now)
+        else:
             self._leave_extended(attempt_id, silence_of(other.attempt, self._state.sip_timers), now)
 
     def _register_in_flight(self, registrar: int, target: Target) -> int | None:
