@@ -81,8 +81,8 @@ ROWS: tuple[Row, ...] = (
         "S3",
         "a call that joins it when its time is up goes on at once",
         WALKER,
-        "        if other.extended and other.attempt is not None:\n",
-        "        if False:\n",
+        "        if not other.extended or other.attempt is None:\n",
+        "        if True:\n",
     ),
     (
         "S3",
