@@ -66,9 +66,10 @@ def pair(
     return Bench(line(*servers, **settings), lists)
 
 
-def begun_at_2(server: ServerSettings, **settings: object) -> Bench:
-    """A line whose server has two targets, of which the first was dead when it began."""
-    bench = Bench(line(server, **settings), {Group.SERVER1: hops(Group.SERVER1, 1, 2)})
+def begun_at_2(server: ServerSettings, targets: int = 2, **settings: object) -> Bench:
+    """A line whose server has so many targets, of which the first was dead when it began."""
+    listed = hops(Group.SERVER1, *range(1, targets + 1))
+    bench = Bench(line(server, **settings), {Group.SERVER1: listed})
     bench.set(t1=REFUSED)
     return bench.start()
 

@@ -195,9 +195,7 @@ def test_a_refresh_that_passes_over_the_primary_leaves_a_try_home_to_be_made() -
 def test_a_try_home_that_waits_for_dns_is_void_after_another_failover() -> None:
     # found by the swarm (seed 105004695): the line was home half a second after it had moved
     server = ServerSettings(NAME, failback_mode=3, failback_timeout=60)
-    bench = Bench(line(server), {S1: hops(S1, 1, 2, 3)})
-    bench.set(t1=REFUSED)
-    bench.start()
+    bench = begun_at_2(server, targets=3)
     bench.run(59)
     bench.slow_dns = 5.0
     bench.run(61)  # the try home is due at 60, and waits for the resolution
@@ -216,9 +214,7 @@ def test_a_try_home_that_waits_for_dns_is_void_after_another_failover() -> None:
 def test_a_call_that_goes_on_goes_where_the_line_is_by_now() -> None:
     # found by the swarm (seed 107013670): by the order of before, its REGISTER took the line home
     server = ServerSettings(NAME, failback_mode=1, register_on_enable=1)
-    bench = Bench(line(server), {S1: hops(S1, 1, 2, 3)})
-    bench.set(t1=REFUSED)
-    bench.start()
+    bench = begun_at_2(server, targets=3)
     bench.run(100)
     bench.set(t2=SILENT)
     bench.request("BYE", at=target(2), registrar=1, someone_waits=False)
@@ -232,6 +228,22 @@ def test_a_call_that_goes_on_goes_where_the_line_is_by_now() -> None:
     assert late == [("REGISTER", 3), ("INVITE", 3)]
     assert bench.completed[call][1].ok
     assert bench.current == target(3)
+
+
+@pytest.mark.rule("X3", "B7")
+def test_a_call_that_goes_on_does_not_go_to_a_primary_that_has_not_settled() -> None:
+    server = ServerSettings(NAME, failback_mode=0)
+    bench = begun_at_2(server, targets=3, settle=600)
+    bench.run(100)
+    bench.set(t2=SILENT)
+    bench.request("BYE", at=target(2), registrar=1, someone_waits=False)
+    bench.run(101)
+    bench.request("INVITE")
+    bench.run(108)
+    assert bench.current == target(3)
+    bench.set(t1=OK)
+    bench.run(109)
+    assert [number for _, _, number in bench.sent("INVITE")] == [2, 3]
 
 
 @pytest.mark.rule("S3", "B9")

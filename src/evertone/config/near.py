@@ -41,6 +41,9 @@ _SHAPES = {
     for parameter in PARAMETERS
     for name in (parameter.key, *parameter.aliases)
 }
+_BY_LAST: dict[str, list[list[str]]] = {}
+for _known in _SHAPES:
+    _BY_LAST.setdefault(_known.rpartition(".")[2], []).append(_known.split("."))
 _LETTERS = {shape: _letters(shape) for shape in _SHAPES}
 _OWN_SHAPES = tuple(shape for shape in _SHAPES if shape.startswith(_OWN))
 
@@ -88,14 +91,14 @@ def _lacking(shape: str) -> str | None:
     if len(parts) < _MIN_PARTS:
         return None
     whole = []
-    for known in _SHAPES:
-        segments = known.split(".")
-        missing = len(segments) - len(parts)
-        if 0 < missing <= _MAX_MISSING and segments[-1] == parts[-1]:
-            rest = iter(segments)
-            if all(part in rest for part in parts):  # in the same order
-                whole.append((missing, known))
-    return min(whole, key=lambda each: each[0])[1] if whole else None
+    for segments in _BY_LAST.get(parts[-1], ()):
+        rest = iter(segments)
+        in_order = all(part in rest for part in parts)
+        if in_order and len(segments) - len(parts) <= _MAX_MISSING:
+            whole.append(segments)
+    if not whole:
+        return None
+    return ".".join(min(whole, key=len))
 
 
 def _common_start(one: str, other: str) -> int:

@@ -283,10 +283,10 @@ class Walker:
         """B7: the line has moved since this leg began, so where it is by now comes next: to reach
         the primary by the old order would be a way home that nothing asked for (B2-B4, B6)."""
         lst = self._state.lists.get((walk.registrar, walk.group))
-        if lst is None or not lst.hops or walk.purpose not in _FOLLOWING:
+        if lst is None or lst.current is None or walk.purpose not in _FOLLOWING:
             return
         if lst.stay != walk.found:
-            walk.bring_forward(lst.order()[0].target)
+            walk.bring_forward(lst.current)
 
     def _try(self, walk: Walk, hop: Hop, now: float) -> None:
         walk.hop = hop
