@@ -90,15 +90,14 @@ def _lacking(shape: str) -> str | None:
     parts = shape.split(".")
     if len(parts) < _MIN_PARTS:
         return None
-    whole = []
+    whole: list[list[str]] = []
     for segments in _BY_LAST.get(parts[-1], ()):
         rest = iter(segments)
         in_order = all(part in rest for part in parts)
         if in_order and len(segments) - len(parts) <= _MAX_MISSING:
             whole.append(segments)
-    if not whole:
-        return None
-    return ".".join(min(whole, key=len))
+    shortest: list[str] = min(whole, key=len, default=[])
+    return ".".join(shortest) or None
 
 
 def _common_start(one: str, other: str) -> int:
