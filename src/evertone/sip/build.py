@@ -136,9 +136,6 @@ def new_call_id(rng: random.Random) -> str:
 
 # --- Via --------------------------------------------------------------------------------------
 
-_ASKS_RPORT: Final = ("rport", None)
-
-
 def stamp_via(request: Request, transport: str, host: str, port: int, branch: str) -> None:
     """Put our Via, asking for ``rport`` (RFC 3581 §3), on top.
 
@@ -157,15 +154,13 @@ def note_source(request: Request, source: tuple[str, int]) -> None:
     wherever the client asked for it (RFC 3581 §4). Raises SipParseError without a usable Via.
     """
     address, port = source
+    if request.see_from(address, port):
+        return
     via = request.via
-    if _ASKS_RPORT in via.params or via.wants_rport:
-        request.see_from(via, address, port)
-        return
-    if via.host.strip("[]").lower() != address.lower():
-        via = via.with_param("received", address)
-    else:
-        return
-    request.set_first("Via", via)
+    if via.wants_rport:
+        request.set_first("Via", via.seen_from(address, port))
+    elif via.host.strip("[]").lower() != address.lower():
+        request.set_first("Via", via.with_param("received", address))
 
 
 # --- responses --------------------------------------------------------------------------------

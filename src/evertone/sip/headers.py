@@ -115,19 +115,19 @@ class Message:
         self._added("via", text)
         self._cache["branch"] = branch
 
-    def see_from(self, via: Via, address: str, port: int) -> None:
-        """Fill in ``rport`` and ``received`` of ``via``, the topmost one (RFC 3581 §4)."""
-        via = via.seen_from(address, port)
-        place = 0 if self.headers[0][0] == "Via" else self._place("via")
-        name, old = self.headers[place]
-        if old.count(";rport;") == 1 and "received" not in old and "," not in old:
-            # as nearly all write it: nothing else of it need be written anew
-            text = old.replace(";rport;", f";rport={port};") + f";received={address}"
-            self.headers[place] = (name, text)
-            self._changed("via", old, text)
-            self._cache["via"] = via
-        else:
-            self.set_first("Via", via)
+    def see_from(self, address: str, port: int) -> bool:
+        """Fill in ``rport`` and ``received`` of the topmost Via (RFC 3581 §4), as text; False,
+        and nothing done, where that takes reading it: nearly all stand first and ask plainly."""
+        headers = self.headers
+        if not headers or headers[0][0] != "Via":
+            return False
+        old = headers[0][1]
+        if old.count(";rport;") != 1 or "received" in old or "," in old or '"' in old:
+            return False
+        text = old.replace(";rport;", f";rport={port};") + f";received={address}"
+        headers[0] = ("Via", text)
+        self._changed("via", old, text)
+        return True
 
     def set(self, name: str, value: object) -> None:
         """Replace all headers of this name by one, at the place of the first, else at the end."""

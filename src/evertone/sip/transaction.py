@@ -155,7 +155,8 @@ class TransactionLayer:
         are too many transactions, UsageError for a branch that is in use.
         """
         run = self._run
-        run.sweep(now)
+        if now >= run.sweep_at:
+            run.sweep(now)
         if len(run.clients) + len(run.servers) >= self._limits.transactions:
             raise LimitError("too many transactions")
         method = request.method
@@ -224,8 +225,10 @@ class TransactionLayer:
     ) -> None:
         """Take a parsed message. ``source``: the peer's address and port, for the ``received``
         and ``rport`` of a request's Via (RFC 3581 §4)."""
-        self._run.sweep(now)
-        self._run.flow = flow
+        run = self._run
+        if now >= run.sweep_at:
+            run.sweep(now)
+        run.flow = flow
         try:
             if isinstance(message, Response):
                 self._take_response(message, now)

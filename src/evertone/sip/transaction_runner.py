@@ -110,6 +110,7 @@ class Runner:
         "rng",
         "servers",
         "sip_timers",
+        "sweep_at",
         "timeout_s",
         "timers",
     )
@@ -131,6 +132,7 @@ class Runner:
         self.let_go: OrderedDict[int, Transaction] = OrderedDict()
         self.out: list[SipEffect] = []
         self.flow = 0  # where the message at hand came from
+        self.sweep_at = NEVER
         self._ended = ended
         self._tids = 0
         self.timers: TimerTable[int] = TimerTable()
@@ -173,13 +175,18 @@ class Runner:
                 self._ended(tx, now)
 
     def sweep(self, now: float) -> None:
-        """Forget those that have absorbed repetitions for long enough."""
-        queue = self._lingering_short
-        while queue and queue[0][0] <= now:
-            self._forget(queue.popleft()[1], now)
-        queue = self._lingering_long
-        while queue and queue[0][0] <= now:
-            self._forget(queue.popleft()[1], now)
+        """Forget those that have absorbed repetitions for long enough. Not before ``sweep_at``
+        is there anything to do."""
+        sweep_at = NEVER
+        for queue in (self._lingering_short, self._lingering_long):
+            while queue:
+                at, tx = queue[0]
+                if at > now:
+                    sweep_at = min(sweep_at, at)
+                    break
+                queue.popleft()
+                self._forget(tx, now)
+        self.sweep_at = sweep_at
 
     # --- the interpreter ---
 
@@ -206,7 +213,8 @@ class Runner:
 
     def handle_timer(self, now: float) -> None:
         """Feed the timers that have fallen due."""
-        self.sweep(now)
+        if now >= self.sweep_at:
+            self.sweep(now)
         for tid in self.timers.pop_due(now):
             tx = self.by_tid.get(tid)
             if tx is None:
@@ -381,8 +389,8 @@ class Runner:
         if tx.reliable:  # RFC 3261: timers D, I, J and K are zero there
             self.drop(tx, now)
         else:
-            self._lingering_short.append((now + self.sip_timers.t4, tx))
-            self._retire(tx)
+            tx.data = b""  # what still comes is absorbed, and calls for nothing
+            self._linger(tx, self._lingering_short, now + self.sip_timers.t4)
 
     def _linger_long(self, tx: Transaction, _message: Message | None, now: float) -> None:
         if tx.reliable:
@@ -391,7 +399,12 @@ class Runner:
             self._linger_always(tx, _message, now)
 
     def _linger_always(self, tx: Transaction, _message: Message | None, now: float) -> None:
-        self._lingering_long.append((now + self.timeout_s, tx))
+        self._linger(tx, self._lingering_long, now + self.timeout_s)
+
+    def _linger(self, tx: Transaction, queue: deque[tuple[float, Transaction]], at: float) -> None:
+        queue.append((at, tx))
+        if at < self.sweep_at:
+            self.sweep_at = at
         self._retire(tx)
 
     def _retire(self, tx: Transaction) -> None:

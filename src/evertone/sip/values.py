@@ -381,9 +381,7 @@ class Via(NamedTuple):
 
     def seen_from(self, address: str, port: int) -> Via:
         """With ``rport`` and ``received`` filled in (RFC 3581 §4)."""
-        params = replace_param(self.params, "rport", str(port))
-        params = replace_param(params, "received", address)
-        return _tuple(Via, (self.transport, self.host, self.port, params, self.protocol))
+        return self.with_param("rport", str(port)).with_param("received", address)
 
     def __str__(self) -> str:
         port = "" if self.port is None else f":{self.port}"
