@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,10 +82,22 @@ def test_items_are_earliest_first_and_clear_forgets_all() -> None:
     assert table.next_deadline() is None
 
 
-def test_moving_one_timer_for_ever_does_not_grow_the_table() -> None:
+@pytest.mark.parametrize("later", [True, False])
+def test_moving_one_timer_for_ever_does_not_grow_the_table(later: bool) -> None:
     table: TimerTable[int] = TimerTable()
+    table.set(1, -1e9)
     for n in range(10_000):
-        table.set(0, float(n))
+        table.set(0, float(n if later else -n))
+    assert len(table._heap) < 200
+    assert list(table.pop_due(1e9)) == [1, 0]
+
+
+def test_timers_cancelled_under_an_earlier_one_do_not_grow_the_table() -> None:
+    table: TimerTable[int] = TimerTable()
+    table.set(0, 1.0)
+    for n in range(1, 10_000):
+        table.set(n, 2.0)
+        table.cancel(n)
     assert len(table._heap) < 200
     assert list(table.pop_due(1e9)) == [0]
 

@@ -14,7 +14,7 @@ __all__ = ["TimerTable", "earliest"]
 
 K = TypeVar("K", bound=Hashable)
 
-_COMPACT_EVERY = 64  # settings
+_MOST_VOID = 64  # entries in the heap, and four times as many as are set
 
 
 class TimerTable(Generic[K]):
@@ -44,16 +44,20 @@ class TimerTable(Generic[K]):
         moved = entries.get(key)
         entries[key] = entry = (at, seq, key)
         heappush(heap, entry)
-        if moved is not None and heap[0] is moved:
-            self._trim()
-        if not seq % _COMPACT_EVERY and len(heap) > _COMPACT_EVERY + 4 * len(entries):
-            self._compact()
+        if moved is not None:
+            if heap[0] is moved:
+                self._trim()
+            else:
+                self._limit()
 
     def cancel(self, key: K) -> None:
         """Forget the timer ``key``; harmless if it is not set."""
         entry = self._at.pop(key, None)
-        if entry is not None and self._heap[0] is entry:
-            self._trim()
+        if entry is not None:
+            if self._heap[0] is entry:
+                self._trim()
+            else:
+                self._limit()
 
     def deadline(self, key: K) -> float | None:
         """When ``key`` fires, or None if it is not set."""
@@ -94,9 +98,12 @@ class TimerTable(Generic[K]):
         while heap and current.get(heap[0][2]) is not heap[0]:
             heappop(heap)
 
-    def _compact(self) -> None:
-        self._heap[:] = self._at.values()
-        heapify(self._heap)
+    def _limit(self) -> None:
+        """Take out all that is void, if that is most of it."""
+        heap = self._heap
+        if len(heap) > _MOST_VOID + 4 * len(self._at):
+            heap[:] = self._at.values()
+            heapify(heap)
 
 
 def earliest(tables: Iterable[TimerTable[Any]]) -> float | None:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from typing import Final
 
 from evertone.fixed import fixed_by_name
 from evertone.model import Attempt, Hop, Outcome, Target
 from evertone.rules import Rule
 
 __all__ = [
+    "BOUND",
+    "LEFT",
     "CallChanged",
     "CallMoved",
     "ConfigApplied",
@@ -212,6 +215,13 @@ class NetworkChanged(Event):
 @fixed_by_name
 class Warned(Event):
     """Something odd came in (a malformed packet, an answer nobody asked for); nothing was lost."""
+
+
+# Kinds that are asked for together; a union made at each question costs far more than the answer.
+BOUND: Final = (Registered, Refreshed)
+"""A REGISTER made or renewed a binding."""
+LEFT: Final = (FailedOver, FellBack)
+"""The line left a target or a server that failed for another."""
 
 
 def _plain(value: object) -> object:

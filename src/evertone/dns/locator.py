@@ -230,7 +230,7 @@ class Locator:
 
     def effects(self) -> list[LocatorEffect]:
         """Drain what is to be sent and what has been located, in order."""
-        effects = self.pending[:]
+        effects = self.pending.copy()
         self.pending.clear()
         return effects
 

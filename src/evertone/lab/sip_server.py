@@ -217,7 +217,7 @@ class SipServer:
 
     def effects(self) -> list[Effect]:
         """Drain what the shell must carry out, in order."""
-        out = self._out[:]
+        out = self._out.copy()
         self._out.clear()
         return out
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from evertone.errors import EvertoneError, FaultError, UsageError
 from evertone.flows import Announce, Node, Transmit
@@ -25,6 +25,9 @@ __all__ = ["World"]
 T = TypeVar("T")
 
 _MAX_SPIN = 1000
+_SOON_S = 1.0
+
+_Planned: TypeAlias = tuple[float, int, Callable[..., object], tuple[Any, ...]]
 
 
 class World:
@@ -48,7 +51,8 @@ class World:
         """True if packets are kept."""
         self.network = Network(self, random.Random(f"{seed} network"), latency_s)
         self._stations: dict[str, Station] = {}
-        self._heap: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
+        self._soon: list[_Planned] = []  # packets on their way and the like, apart from timers:
+        self._later: list[_Planned] = []  # few are compared at each step
         self._seq = 0
         self._spin_at = -1.0
         self._spins = 0
@@ -106,7 +110,8 @@ class World:
     def schedule(self, at: float, act: Callable[..., object], *args: Any) -> None:
         """Call ``act(*args)`` at ``at`` (for the network and the world itself)."""
         self._seq += 1
-        heappush(self._heap, (at, self._seq, act, args))
+        heap = self._soon if at < self.now + _SOON_S else self._later
+        heappush(heap, (at, self._seq, act, args))
 
     def at(self, at_s: float, verb: Callable[[], object]) -> None:
         """Call ``verb`` at ``at_s``; a verb of the past is a UsageError."""
@@ -116,7 +121,9 @@ class World:
 
     def step(self, until: float) -> bool:
         """Let the next event happen if it is due by ``until``; False if none is."""
-        heap = self._heap
+        heap, later = self._soon, self._later
+        if later and (not heap or later[0] < heap[0]):
+            heap = later
         if not heap or heap[0][0] > until:
             return False
         at, _, act, args = heappop(heap)

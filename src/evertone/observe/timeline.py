@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evertone.events import (
+    BOUND,
     CallChanged,
     CallMoved,
     ConfigApplied,
@@ -241,7 +242,7 @@ def _told(events: Iterable[Event], site: Site) -> Iterator[Entry]:
             well.pop(place, None)
         if tone is None or (isinstance(event, Refreshed) and well.get(place) == target):
             continue
-        if isinstance(event, Registered | Refreshed):
+        if isinstance(event, BOUND):
             well[place] = target
         yield Entry(event.at, short_names(describe(event), site), tone, event.rule)
 

@@ -8,7 +8,11 @@ from typing import Protocol
 from evertone.config.settings import LineSettings
 from evertone.dns.locate import Where
 from evertone.dns.locator import Located, LocateFailed
-from evertone.events import FailedOver, FellBack
+from evertone.events import (
+    LEFT,
+    FailedOver,
+    FellBack,
+)
 from evertone.model import Attempt, Group, Hop, Outcome, Target
 from evertone.phone.attempt import AttemptJob
 from evertone.phone.exchange import Exchange
@@ -296,7 +300,7 @@ class Line:
         try:
             pending = self.engine.pending
             while pending:
-                outputs = pending[:]
+                outputs = pending.copy()
                 pending.clear()
                 for output in outputs:
                     _OUTPUTS[output.__class__](self, output, now)
@@ -373,7 +377,7 @@ class Line:
     def _announce(self, output: io.Announce, now: float) -> None:
         event = output.event
         self.services.out.append(output)
-        if self.follower is not None and isinstance(event, FailedOver | FellBack):
+        if self.follower is not None and isinstance(event, LEFT):
             self.follower.line_moved(self, event, now)
 
     def _let_go(self, binding: Binding, now: float) -> None:

@@ -253,7 +253,7 @@ class Phone:
 
     def effects(self) -> list[Effect]:
         """Drain what the shell must carry out, in order."""
-        effects = self._out[:]
+        effects = self._out.copy()
         self._out.clear()
         return effects
 
@@ -421,7 +421,7 @@ class Phone:
 
     def _from_locator(self, now: float) -> None:
         for effect in self._locator.effects():
-            if isinstance(effect, DnsSend | Announce):
+            if isinstance(effect, (DnsSend, Announce)):
                 self._out.append(effect)
             else:
                 self._located(effect, now)

@@ -88,7 +88,7 @@ class Engine:
 
     def effects(self) -> list[io.EngineOutput]:
         """Drain what the line must do."""
-        effects = self.pending[:]
+        effects = self.pending.copy()
         self.pending.clear()
         return effects
 

@@ -257,7 +257,7 @@ class Walker:
         if walk.queue:
             self._advance(walk, now)
             return
-        walk.stage = Stage.LOCATING
+        walk.stage = _LOCATING
         self._state.out.append(Locate(walk.group, walk.registrar, walk.someone_waits))
 
     def _advance(self, walk: Walk, now: float) -> None:

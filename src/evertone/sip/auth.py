@@ -73,8 +73,9 @@ class Credentials:
 
         The request keeps its CSeq; ``target`` is any name of the place it goes to.
         """
+        index = request.index
         for key, header in _CREDENTIALS.items():
-            if key in request.index:
+            if key in index:
                 request.remove(header)
         known = self._targets.get(target)
         if known is None:

@@ -136,6 +136,7 @@ def new_call_id(rng: random.Random) -> str:
 
 # --- Via --------------------------------------------------------------------------------------
 
+
 def stamp_via(request: Request, transport: str, host: str, port: int, branch: str) -> None:
     """Put our Via, asking for ``rport`` (RFC 3581 §3), on top.
 
@@ -177,15 +178,15 @@ def response_to(request: Request, status: int, reason: str = "", *, to_tag: str 
         echoed = _ECHOED_TRYING
     elif status < 300 and request.method in _DIALOG_FORMING:
         echoed = _ECHOED_FORMING
-    tag = to_tag if status > 100 and to_tag and not _has_to_tag(request) else ""
     given = request.index
+    to = given.get("to")
+    if to_tag and status > 100 and isinstance(to, str) and not _has_to_tag(request, to):
+        given = {**given, "to": f"{to};tag={to_tag}"}
     index: dict[str, str | list[str]] = {}
     headers: list[tuple[str, str]] = []
     for key, name in echoed.items():
         value = given.get(key)
-        if isinstance(value, str):
-            if tag and key == "to":
-                value = f"{value};tag={tag}"
+        if type(value) is str:
             index[key] = value
             headers.append((name, value))
         elif value is not None:  # several Vias, or Record-Routes
@@ -200,9 +201,8 @@ def reason_of(status: int) -> str:
     return REASONS.get(status) or _CLASS_REASONS.get(status // 100, "Unknown")
 
 
-def _has_to_tag(request: Request) -> bool:
-    to = request.index.get("to")
-    if isinstance(to, str) and to[-1:] == ">":
+def _has_to_tag(request: Request, to: str) -> bool:
+    if to[-1:] == ">":
         return False  # nothing behind the address
     try:
         return bool(request.to.tag)

@@ -225,10 +225,11 @@ class Message:
             first = (self._index or self._indexed()).get("via")
             if isinstance(first, list):
                 first = first[0]
-            elements = split_list(first) if first else ()
-            if not elements:
+            if first and "," in first:
+                first = (split_list(first) or ("",))[0]
+            if not first:
                 raise SipParseError("no via")
-            value = self._cache["via"] = parse_via(elements[0])
+            value = self._cache["via"] = parse_via(first)
         return value
 
     @property
@@ -291,9 +292,8 @@ class Message:
         value: tuple[NameAddr, ...] | None = self._cache.get("contact")
         if value is None:
             elements = self._elements("contact")
-            if elements == ["*"]:
-                elements = []
-            value = self._cache["contact"] = tuple([parse_name_addr(e) for e in elements])
+            value = () if elements == ["*"] else tuple(map(parse_name_addr, elements))
+            self._cache["contact"] = value
         return value
 
     @property

@@ -165,12 +165,13 @@ def _headers(text: str) -> tuple[list[Header], Index]:
     joined = "".join(lines)
     if "\r" in joined or "\n" in joined:
         raise SipParseError("a bare CR or LF in a header")
+    if "\t" in text or " \r\n" in text or ":  " in text or text[-1:] == " ":
+        return _any_headers(lines)  # there may be blanks around a value
     headers: list[Header] = []
     index: Index = {}
     try:
         for line in lines:
             name, _, value = line.partition(": ")
-            value = value.strip(" \t")
             headers.append((name, value))
             index[KEYS[name]] = value
     except KeyError:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from evertone.events import Event, Refreshed, Registered
+from evertone.events import (
+    BOUND,
+    Event,
+)
 from evertone.lab.rehearsal.ledger import Kept
 from evertone.lab.rehearsal.report import LineReport
 from evertone.lab.rehearsal.site import INSTANCE, PHONE, Site
@@ -68,7 +71,7 @@ def _ways(
     turns = [
         (event.at, event.hop.target.address)
         for event in events
-        if isinstance(event, Registered | Refreshed)
+        if isinstance(event, BOUND)
         and (event.line, event.server) == wanted
         and event.hop is not None
     ]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from evertone.errors import LimitError
-from evertone.events import Event, Refreshed, Registered, Unregistered
+from evertone.events import BOUND, Event, Unregistered
 from evertone.lab.record import Packet, Record
 from evertone.lab.rehearsal.spans import time_text
 
@@ -14,6 +14,8 @@ __all__ = ["Tally"]
 
 MAX_EVENTS = 2_000_000
 MAX_PACKETS = 20_000
+
+_BINDINGS = (*BOUND, Unregistered)
 
 
 class Tally(Record):
@@ -52,7 +54,7 @@ class Tally(Record):
                 f"more than {MAX_EVENTS} events until {time_text(event.at)}: rehearse less (--for)"
             )
         super().event(node, event)
-        if self.bound is not None and isinstance(event, Registered | Refreshed | Unregistered):
+        if self.bound is not None and isinstance(event, _BINDINGS):
             self.bound(event)
         if self.watched is not None:
             self.watched(event)

@@ -13,7 +13,11 @@ from itertools import pairwise
 from math import inf
 
 from evertone.config.settings import LineSettings, PhoneSettings
-from evertone.events import Event, FailedOver, FellBack, Unregistered
+from evertone.events import (
+    LEFT,
+    Event,
+    Unregistered,
+)
 from evertone.lab.rehearsal.calls import CallPlan
 from evertone.lab.rehearsal.play import rehearse
 from evertone.lab.rehearsal.report import Rehearsal
@@ -397,7 +401,7 @@ class Stage:
         """Just after the move, or the REGISTER after it, that the longest pause follows; of a
         phone that stays where it is, just after such a REGISTER."""
         events = [event for event in self.idle(case).events if event.at >= self.begin_s]
-        moved = [event.at for event in events if isinstance(event, FailedOver | FellBack)]
+        moved = [event.at for event in events if isinstance(event, LEFT)]
         found = self._pauses(case, events, moved[0] if moved else None) or dict.fromkeys(moved, 0.0)
         if not found:
             return round(self.begin_s + self.outage_s(case) / 2, 3)

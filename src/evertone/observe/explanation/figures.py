@@ -7,12 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from evertone.events import (
+    BOUND,
+    LEFT,
     Event,
     FailedBack,
-    FailedOver,
-    FellBack,
-    Refreshed,
-    Registered,
     ServerDown,
     TargetFailed,
 )
@@ -144,7 +142,7 @@ def _why_waited(
     until = first.at + (PATIENCE_S if first.waited_s is None else first.waited_s + _SOON_S)
     within = [event for event in rehearsal.events if first.at <= event.at <= until]
     failed = [e for e in within if isinstance(e, TargetFailed) and e.method == "INVITE"]
-    moved = [e for e in rehearsal.events if isinstance(e, FailedOver | FellBack)]
+    moved = [e for e in rehearsal.events if isinstance(e, LEFT)]
     rules = _rules(failed[:1]) or _rules(e for e in within if isinstance(e, TargetFailed))[:1]
     rules = rules or ((Rule.D16,) if case.of_dns else ())
     again = _rules(e for e in moved if e.at >= first.at)[:1]
@@ -185,7 +183,7 @@ def _registered_at(rehearsal: Rehearsal, until_s: float) -> tuple[Rule, ...]:
     return _rules(
         event
         for event in rehearsal.events
-        if isinstance(event, Registered | Refreshed) and until_s - _SOON_S <= event.at <= until_s
+        if isinstance(event, BOUND) and until_s - _SOON_S <= event.at <= until_s
     )[:1]
 
 
@@ -209,10 +207,10 @@ def home_of(stage: Stage, case: Case, most_s: float = float("inf")) -> Home:
     events = [event for event in rehearsal.events if event.at >= stage.begin_s]
     before = [event for event in events if event.at <= end_s]
     after = [event for event in events if event.at > end_s]
-    left = any(isinstance(e, FailedOver | FellBack) for e in before)
+    left = any(isinstance(e, LEFT) for e in before)
     in_need = left or any(isinstance(e, TargetFailed | ServerDown) for e in before)
     came = [e for e in after if isinstance(e, FailedBack)][-1:]
-    again = [e for e in after if isinstance(e, Registered | Refreshed)][:1]
+    again = [e for e in after if isinstance(e, BOUND)][:1]
     last = came if left else again if in_need else []
     deaf_s, reached_at = back_of(rehearsal, end_s)
     return Home(

@@ -8,13 +8,11 @@ was as long as the longest wait that the settings ask for.
 from __future__ import annotations
 
 from evertone.events import (
+    BOUND,
+    LEFT,
     Event,
     FailedBack,
-    FailedOver,
-    FellBack,
     ProbeFailed,
-    Refreshed,
-    Registered,
     ResolveFailed,
     TargetFailed,
     Unregistered,
@@ -32,6 +30,8 @@ _AT_REST_S = 5.0  # nothing has failed for so long: no try is under way
 _OVERDUE_S = 300.0  # no try has come for so long after its time: none is to be seen
 _MANY = 200
 _TWICE = 2
+
+_TROUBLE = (*LEFT, ProbeFailed, TargetFailed, ResolveFailed)
 
 UNHEARD_S = 600.0
 """A stretch in which no call gets through and that soon ends is shorter."""
@@ -59,7 +59,7 @@ class _Bindings:
     def event(self, event: Event) -> None:
         if event.hop is None:
             return
-        if isinstance(event, Registered | Refreshed):
+        if isinstance(event, BOUND):
             self.at[event.server] = event.hop.target
         elif isinstance(event, Unregistered) and self.at.get(event.server) == event.hop.target:
             del self.at[event.server]
@@ -87,7 +87,7 @@ class _Following(Watch):
         """Follow the line."""
         self._events += 1
         self._bindings.event(event)
-        self._moved |= event.at >= self._begin_s and isinstance(event, FailedOver | FellBack)
+        self._moved |= event.at >= self._begin_s and isinstance(event, LEFT)
         self._follow(event)
 
     def enough(self, now: float, *, rings: bool) -> bool:
@@ -122,11 +122,11 @@ class UntilHome(_Following):
     def _follow(self, event: Event) -> None:
         if event.at < self._begin_s:
             self._before = dict(self._bindings.at)
-        if isinstance(event, FailedOver | FellBack | ProbeFailed | TargetFailed | ResolveFailed):
+        if isinstance(event, _TROUBLE):
             self._trouble_at = event.at
         elif event.at > self._end_s:
             self._came |= isinstance(event, FailedBack)
-            self._again |= isinstance(event, Registered | Refreshed)
+            self._again |= isinstance(event, BOUND)
 
     def _all_seen(self, now: float, *, rings: bool) -> bool:
         """True when it is back and at rest."""
@@ -177,7 +177,7 @@ class UntilWorst(_Following):
         if self._moved and not self._begun:
             self._begun = True
             self._begin_at(event.at)
-        elif isinstance(event, Registered | Refreshed):
+        elif isinstance(event, BOUND):
             self.bare_at = None
         elif isinstance(event, Unregistered) and event.rule is Rule.R3 and not self._bindings.at:
             self.bare_at = event.at
