@@ -55,19 +55,33 @@ class Transaction:
     request of a client, the last response of a server. A ``quiet`` one tells its owner nothing:
     the layer is its owner. ``resend_at`` and ``expire_at`` are its two timers."""
 
-    # Not in slots: what stays as it begins costs nothing. There is a transaction per request.
-    data = b""
-    response: Response | None = None  # server: the last one sent
-    schedule: tuple[float, ...] = ()  # client: seconds after start of each send
-    sent = 1  # how much of the schedule has been sent
-    wait_s = 0.0  # server: the wait before the next repetition of the response
-    late = False
-    quiet = False
-    remembered = False  # its end is told: by its memory_key, or as an INVITE that was accepted
-    memory_key: Hashable = None
-    resend_at = NEVER
-    expire_at = NEVER
-    due_at = NEVER  # what the runner's table has: the earlier of the two
+    __slots__ = (
+        "data",
+        "due_at",
+        "expire_at",
+        "flow",
+        "gone_at",
+        "index",
+        "key",
+        "late",
+        "memory_key",
+        "quiet",
+        "reliable",
+        "remembered",
+        "request",
+        "resend_at",
+        "response",
+        "rows",
+        "schedule",
+        "sent",
+        "start",
+        "state",
+        "tid",
+        "wait_s",
+    )
+
+    gone_at: float
+    """When it has absorbed repetitions for long enough, once it only does that."""
 
     def __init__(
         self,
@@ -90,6 +104,16 @@ class Transaction:
         self.flow = flow
         self.reliable = reliable
         self.start = start
+        self.data = b""
+        self.response: Response | None = None  # server: the last one sent
+        self.schedule: tuple[float, ...] = ()  # client: seconds after start of each send
+        self.sent = 1  # how much of the schedule has been sent
+        self.wait_s = 0.0  # server: the wait before the next repetition of the response
+        self.late = self.quiet = False
+        self.remembered = False  # its end is told: by memory_key, or as an INVITE accepted
+        self.memory_key: Hashable = None
+        self.resend_at = self.expire_at = NEVER
+        self.due_at = NEVER  # what the runner's table has: the earlier of the two
 
 
 class Runner:
@@ -139,8 +163,8 @@ class Runner:
         self._schedules: dict[tuple[bool, int], tuple[float, ...]] = {}
         # What only absorbs repetitions needs no wake-up: it is swept at the next activity. Each
         # queue has one constant wait, so its front is always the first to end.
-        self._lingering_short: deque[tuple[float, Transaction]] = deque()
-        self._lingering_long: deque[tuple[float, Transaction]] = deque()
+        self._lingering_short: deque[Transaction] = deque()
+        self._lingering_long: deque[Transaction] = deque()
 
     # --- the store ---
 
@@ -180,9 +204,9 @@ class Runner:
         sweep_at = NEVER
         for queue in (self._lingering_short, self._lingering_long):
             while queue:
-                at, tx = queue[0]
-                if at > now:
-                    sweep_at = min(sweep_at, at)
+                tx = queue[0]
+                if tx.gone_at > now:
+                    sweep_at = min(sweep_at, tx.gone_at)
                     break
                 queue.popleft()
                 self._forget(tx, now)
@@ -401,8 +425,9 @@ class Runner:
     def _linger_always(self, tx: Transaction, _message: Message | None, now: float) -> None:
         self._linger(tx, self._lingering_long, now + self.timeout_s)
 
-    def _linger(self, tx: Transaction, queue: deque[tuple[float, Transaction]], at: float) -> None:
-        queue.append((at, tx))
+    def _linger(self, tx: Transaction, queue: deque[Transaction], at: float) -> None:
+        tx.gone_at = at
+        queue.append(tx)
         if at < self.sweep_at:
             self.sweep_at = at
         self._retire(tx)
