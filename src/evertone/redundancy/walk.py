@@ -47,7 +47,7 @@ class PassedOver(NamedTuple):
     found: int  # the line's stay in the list of that leg
 
 
-@dataclass  # without slots: what stays as it begins costs nothing, and there is a walk per refresh
+@dataclass(slots=True)
 class Walk:
     """The state of one walk. ``registrars`` x ``paths`` are its legs; ``queue`` the hops left.
 
