@@ -61,6 +61,30 @@ class Follower(Protocol):
 class Line:
     """``account.X`` at work. The phone feeds it; effects go through :class:`Services`."""
 
+    __slots__ = (
+        "_bindings_timer",
+        "_draining",
+        "_engine_due",
+        "_engine_timer",
+        "_last_request",
+        "_last_ticket",
+        "_places",
+        "_running",
+        "_tickets",
+        "_told",
+        "_unwiped",
+        "_wanted",
+        "book",
+        "credentials",
+        "engine",
+        "follower",
+        "identity",
+        "number",
+        "services",
+        "settings",
+        "subscriptions",
+    )
+
     def __init__(self, settings: LineSettings, services: Services, marks: TargetMarks) -> None:
         self.settings = settings
         self.number = settings.line

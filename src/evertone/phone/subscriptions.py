@@ -27,6 +27,8 @@ _MAX_ENDING = 64
 class Subscriptions:
     """Nothing where the line has no interests."""
 
+    __slots__ = ("_all", "_ending", "_line")
+
     def __init__(self, line: Line, interests: tuple[Interest, ...]) -> None:
         self._line = line
         self._all = [Subscription(line, n, i, self) for n, i in enumerate(interests, 1)]
