@@ -111,6 +111,25 @@ class Locator:
     for (D9).
     """
 
+    __slots__ = (
+        "_draw",
+        "_families",
+        "_ignored",
+        "_lists",
+        "_nameservers",
+        "_next_task",
+        "_patience",
+        "_queries",
+        "_rng",
+        "_sources",
+        "_standing",
+        "_tasks",
+        "_waiting",
+        "_warned_at",
+        "pending",
+        "timers",
+    )
+
     def __init__(
         self,
         settings: DnsSettings,

@@ -26,6 +26,16 @@ MAX_CALLS = 64
 class Calls:
     """The calls of one phone. They leave when they end for the user (C4)."""
 
+    __slots__ = (
+        "_answered",
+        "_by_dialog",
+        "_by_tid",
+        "_calls",
+        "_dialog_of",
+        "_last",
+        "_lines",
+    )
+
     def __init__(self, lines: dict[int, Line]) -> None:
         self._lines = lines
         self._calls: dict[str, Call] = {}

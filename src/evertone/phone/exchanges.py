@@ -39,6 +39,19 @@ class Exchanges:
     """All exchanges of one phone. ``locate`` resolves the name of a redirect's place and answers
     with :meth:`located`."""
 
+    __slots__ = (
+        "_connecting",
+        "_flows",
+        "_last_id",
+        "_layer",
+        "_legs",
+        "_locate",
+        "_locating",
+        "_rng",
+        "_sip_timers",
+        "_timers",
+    )
+
     def __init__(
         self,
         layer: TransactionLayer,

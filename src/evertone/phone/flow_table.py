@@ -75,6 +75,13 @@ class Flow:
 class FlowTable:
     """All flows of one phone. Effects go to ``out``, lingering is timed in ``timers``."""
 
+    __slots__ = (
+        "_by_id",
+        "_by_target",
+        "_out",
+        "_timers",
+    )
+
     def __init__(self, out: list[Effect], timers: TimerTable[Timer]) -> None:
         self._out = out
         self._timers = timers

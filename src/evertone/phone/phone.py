@@ -71,6 +71,22 @@ class Phone:
     All times are seconds on the shell's monotonic clock.
     """
 
+    __slots__ = (
+        "_calls",
+        "_clocks",
+        "_layer",
+        "_lines",
+        "_locator",
+        "_out",
+        "_served",
+        "_services",
+        "_started",
+        "_timers",
+        "_uas",
+        "_warnings",
+        "settings",
+    )
+
     def __init__(
         self,
         settings: PhoneSettings,
