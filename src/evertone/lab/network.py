@@ -133,7 +133,10 @@ class Network:
                 return
             delay += more
         # what leaves on one flow arrives in order, as it does on nearly every real network
-        at = flow.arrives_at = max(flow.arrives_at, clock.now + delay)
+        at = clock.now + delay
+        if at < flow.arrives_at:
+            at = flow.arrives_at
+        flow.arrives_at = at
         clock.schedule(at, self._datagram, host, flow.local, flow.peer, data)
 
     # --- what faults do to a packet ---------------------------------------------------------

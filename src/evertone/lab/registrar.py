@@ -98,7 +98,9 @@ class Registrar:
             asked = request.expires
         if asked is None:
             asked = DEFAULT_EXPIRES_S
-        return min(max(asked, self.grants_at_least_s if asked else 0), self._max_expires_s)
+        if 0 < asked < self.grants_at_least_s:
+            asked = self.grants_at_least_s
+        return min(asked, self._max_expires_s)
 
     def _binding(
         self,

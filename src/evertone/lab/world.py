@@ -181,7 +181,10 @@ class World:
         if deadline != host.deadline:
             host.deadline = deadline
             if deadline is not None:
-                self.schedule(max(deadline, self.now), self._timer, host, deadline)
+                at = deadline
+                if at < self.now:
+                    at = self.now
+                self.schedule(at, self._timer, host, deadline)
 
     def _timer(self, host: Host, deadline: float) -> None:
         if host.deadline != deadline:

@@ -223,17 +223,20 @@ class Runner:
             action(self, tx, message, now)
         if following is _GONE:
             self.drop(tx, now)
-        due_at = min(tx.resend_at, tx.expire_at)
-        if due_at != tx.due_at:
-            self.arm(tx)
+        self.arm(tx)
 
     def arm(self, tx: Transaction) -> None:
         """Have the transaction's earlier timer in the table."""
-        tx.due_at = min(tx.resend_at, tx.expire_at)
-        if tx.due_at == NEVER:
+        due_at = tx.expire_at
+        if tx.resend_at < due_at:  # min() takes far longer, and this is every message's
+            due_at = tx.resend_at
+        if due_at == tx.due_at:
+            return
+        tx.due_at = due_at
+        if due_at == NEVER:
             self.timers.cancel(tx.tid)
         else:
-            self.timers.set(tx.tid, tx.due_at)
+            self.timers.set(tx.tid, due_at)
 
     def handle_timer(self, now: float) -> None:
         """Feed the timers that have fallen due."""
