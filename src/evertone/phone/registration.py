@@ -88,7 +88,7 @@ class Series:
         )
         lines = tuple(request.headers)
         at = [name for name, _ in lines].index("CSeq")
-        index = request.index.copy()
+        index = request.indexed().copy()
         self._last = _Last(contact, expires_s, request.uri, lines[:at], lines[at + 1 :], index)
         return request
 
@@ -179,7 +179,7 @@ def granted_s(
     ``sent`` is our Contact as it was sent: an answer that bears it alone, with its time behind,
     needs no closer look.
     """
-    listed = response.index.get("contact")
+    listed = response.indexed().get("contact")
     if isinstance(listed, str):
         head, _, seconds = listed.rpartition(";expires=")
         if head == sent and len(seconds) < 10 and seconds.isdecimal() and seconds.isascii():

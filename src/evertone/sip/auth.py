@@ -73,7 +73,7 @@ class Credentials:
 
         The request keeps its CSeq; ``target`` is any name of the place it goes to.
         """
-        index = request.index
+        index = request.indexed()
         for key, header in _CREDENTIALS.items():
             if key in index:
                 request.remove(header)

@@ -178,7 +178,7 @@ def response_to(request: Request, status: int, reason: str = "", *, to_tag: str 
         echoed = _ECHOED_TRYING
     elif status < 300 and request.method in _DIALOG_FORMING:
         echoed = _ECHOED_FORMING
-    given = request.index
+    given = request.indexed()
     to = given.get("to")
     if to_tag and status > 100 and isinstance(to, str) and not _has_to_tag(request, to):
         given = {**given, "to": f"{to};tag={to_tag}"}

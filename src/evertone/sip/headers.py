@@ -81,11 +81,26 @@ class Message:
 
     def __contains__(self, name: str) -> bool:
         key = KEYS.get(name) or header_key(name)
-        return key in (self._index if self._index is not None else self._indexed())
+        return key in (self._index if self._index is not None else self.indexed())
 
     def count(self, name: str) -> int:
         """How many header lines of this name there are."""
         return len(self._values(header_key(name)))
+
+    def indexed(self) -> Index:
+        """The values by header key; for reading, and only until the message changes."""
+        index = self._index
+        if index is None:
+            try:
+                index = {KEYS[name]: value for name, value in self.headers}
+            except KeyError:  # an unusual name
+                index = {}
+            if len(index) != len(self.headers):  # or one that stands twice
+                index = {}
+                for name, value in self.headers:
+                    enter(index, KEYS.get(name) or header_key(name), value)
+            self._index = index
+        return index
 
     # --- change -----------------------------------------------------------------------------
 
@@ -103,11 +118,6 @@ class Message:
         self.headers.insert(0 if is_first else max(self._place(key), 0), (name, text))
         self._added(key, text)
         self._keep(value)
-
-    @property
-    def index(self) -> Index:
-        """The values by header key; for reading, and only until the message changes."""
-        return self._index if self._index is not None else self._indexed()
 
     def put_via_on_top(self, text: str, branch: str) -> None:
         """Put our own Via, which has that branch, before all others (RFC 3261 §8.1.1.7, §16.6)."""
@@ -222,7 +232,7 @@ class Message:
         """The topmost Via."""
         value: Via | None = self._cache.get("via")
         if value is None:
-            first = (self._index or self._indexed()).get("via")
+            first = (self._index or self.indexed()).get("via")
             if isinstance(first, list):
                 first = first[0]
             if first and "," in first:
@@ -242,7 +252,7 @@ class Message:
 
     def _plain_branch(self) -> str:
         if "via" not in self._cache:
-            lines = (self._index or self._indexed()).get("via")
+            lines = (self._index or self.indexed()).get("via")
             if isinstance(lines, str) and "," not in lines and '"' not in lines:
                 branch = lines.partition(";branch=")[2].partition(";")[0]
                 if branch and is_token(branch):
@@ -351,7 +361,7 @@ class Message:
         smuggle in another one.
         """
         length = str(len(self.body))
-        stated = (self._index or self._indexed()).get("content-length")
+        stated = (self._index or self.indexed()).get("content-length")
         tail = ""
         if stated is None:
             tail = f"Content-Length: {length}\r\n"
@@ -366,28 +376,14 @@ class Message:
 
     # --- within -----------------------------------------------------------------------------
 
-    def _indexed(self) -> Index:
-        index = self._index
-        if index is None:
-            try:
-                index = {KEYS[name]: value for name, value in self.headers}
-            except KeyError:  # an unusual name
-                index = {}
-            if len(index) != len(self.headers):  # or one that stands twice
-                index = {}
-                for name, value in self.headers:
-                    enter(index, KEYS.get(name) or header_key(name), value)
-            self._index = index
-        return index
-
     def _values(self, key: str) -> list[str]:
-        value = (self._index or self._indexed()).get(key)
+        value = (self._index or self.indexed()).get(key)
         if value is None:
             return []
         return [value] if isinstance(value, str) else value
 
     def _elements(self, key: str) -> list[str]:
-        value = (self._index or self._indexed()).get(key)
+        value = (self._index or self.indexed()).get(key)
         if value is None:
             return []
         if key not in LIST_HEADERS:
@@ -397,7 +393,7 @@ class Message:
         return [element for line in value for element in split_list(line)]
 
     def _single(self, key: str) -> str:
-        value = (self._index or self._indexed()).get(key)
+        value = (self._index or self.indexed()).get(key)
         if value is None:
             raise SipParseError(f"no {key}")
         if not isinstance(value, str):
@@ -413,6 +409,6 @@ class Message:
 
     def _number(self, key: str, most: int = MAX_INTEGER) -> int | None:
         value: int | None = self._cache.get(key)
-        if value is None and key in (self._index or self._indexed()):
+        if value is None and key in (self._index or self.indexed()):
             value = self._cache[key] = parse_integer(self._single(key), key, most)
         return value

@@ -27,7 +27,7 @@ MAX_HEADERS: Final = 256
 class Request(Message):
     """A request. ``uri`` is the Request-URI as text; :attr:`request_uri` reads it.
 
-    ``index``, here and in :class:`Response`, is what :attr:`~Message.index` would find in
+    ``index``, here and in :class:`Response`, is what :meth:`~Message.indexed` would find in
     ``headers``, where the maker knows that.
     """
 
