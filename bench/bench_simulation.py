@@ -66,7 +66,7 @@ def apart(plan: Plan, *, traced: bool = False, hash_seed: str = "0") -> Run:
 
 
 def least_s(plan: Plan) -> float:
-    """CPU seconds of a plan: the least of several runs, for what else the machine does only adds."""
+    """CPU seconds of a plan: the least of several runs, as all else on the machine only adds."""
     return min(apart(plan)["cpu_s"] for _ in range(RUNS))
 
 
