@@ -95,3 +95,74 @@ def test_help_teaches() -> None:
 @pytest.mark.parametrize("file", sorted(_EXAMPLES.glob("*.cfg")), ids=lambda file: file.name)
 def test_the_examples_have_no_errors(file: Path) -> None:
     assert _check(file).exit_code == 0
+
+
+# --- with the DNS ---------------------------------------------------------------------------------
+
+_NAMED = """#!version:1.0.0.1
+account.1.enable = 1
+account.1.user_name = 4605
+account.1.sip_server.1.address = yealink.pbx.example
+account.1.sip_server.1.port = 0
+account.1.sip_server.1.transport_type = 3
+account.1.sip_server.2.address = yaelink.pbx.example
+"""
+
+
+@pytest.fixture
+def named(tmp_path: Path) -> Path:
+    file = tmp_path / "named.cfg"
+    file.write_text(_NAMED, "utf-8")
+    return file
+
+
+def _nowhere(result: Result) -> list[str]:
+    return [line for line in result.output.splitlines() if "leads nowhere" in line]
+
+
+@pytest.mark.rule("D14")
+@pytest.mark.parametrize("more", [(), ("--bind", "127.0.0.1"), ("--live-dns",)])
+def test_a_name_that_leads_nowhere_is_a_warning(
+    named: Path, nameserver: str, more: tuple[str, ...]
+) -> None:
+    result = _check(named, "--dns", nameserver, *more)
+    assert result.exit_code == 0, result.output
+    (warning,) = _nowhere(result)
+    assert warning.startswith(
+        f"{named}:7: warning: account.1.sip_server.2.address = yaelink.pbx.example: leads nowhere"
+    )
+    assert "no such name" in warning
+    assert warning.endswith("[D14]")
+
+
+def test_nobody_is_asked_unless_told_so(named: Path) -> None:
+    assert _nowhere(_check(named)) == []
+
+
+@pytest.mark.rule("P1")
+def test_behind_a_proxy_its_name_counts_and_once(named: Path, nameserver: str) -> None:
+    with named.open("a", encoding="utf-8") as file:
+        file.write("account.1.outbound_proxy_enable = 1\n")
+        file.write("account.1.outbound_proxy.1.address = gone.pbx.example\n")
+    report = json.loads(_check(named, "--dns", nameserver, "--json").output)
+    (found,) = [f for f in report["findings"] if "leads nowhere" in f["message"]]
+    assert (found["key"], found["line"], found["rule"], found["severity"]) == (
+        "account.1.outbound_proxy.1.address",
+        9,
+        "D14",
+        "warning",
+    )
+
+
+def test_files_with_errors_are_not_asked_for(named: Path, nameserver: str) -> None:
+    with named.open("a", encoding="utf-8") as file:
+        file.write("account.1.sip_server.1.port = 99999\n")
+    result = _check(named, "--dns", nameserver)
+    assert result.exit_code == 1
+    assert _nowhere(result) == []
+
+
+def test_a_name_server_that_is_no_address_is_wrong_usage(named: Path) -> None:
+    result = _check(named, "--dns", "ns.example")
+    assert result.exit_code == 2
+    assert "ADDRESS:PORT" in result.output

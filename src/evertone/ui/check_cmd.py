@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,15 +16,46 @@ from evertone.config.finding import Finding, Severity, errors_in, shown, to_dict
 from evertone.config.load import read
 from evertone.ui.certificates import certificate_findings
 
+if TYPE_CHECKING:
+    from evertone.flows import Nameserver
+
 __all__ = ["command"]
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTICE: "cyan"}
 
 
-def _inspected(files: Sequence[Path]) -> Loaded:
-    """What files mean, and whether the certificate files that they name can be used."""
+def _nameserver(text: str) -> Nameserver:
+    """As the other commands read it; they take longer to load."""
+    from evertone.ui.options import NAMESERVER
+
+    server: Nameserver = NAMESERVER.func(text)
+    return server
+
+
+def _address(text: str) -> str:
+    from evertone.ui.options import ADDRESS
+
+    address: str = ADDRESS.func(text)
+    return address
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Dns:
+    """Whom to ask for the names of the files, and from where."""
+
+    nameservers: tuple[Nameserver, ...]
+    bind: str
+
+
+def _inspected(files: Sequence[Path], dns: _Dns | None) -> Loaded:
+    """What files mean, and whether what they name can be used: certificate files, and with ``dns``
+    the names of servers and proxies."""
     loaded = inspect_texts(read(files))
     findings = [*loaded.findings, *certificate_findings(loaded, resident=True)]
+    if dns is not None and not errors_in(findings):
+        from evertone.ui.names import leading_nowhere  # what knows the network takes time to load
+
+        findings += leading_nowhere(loaded, dns.nameservers, dns.bind)
     order = {str(name): index for index, name in enumerate(files)}
     findings.sort(key=lambda f: (order.get(f.file, len(order)), f.line))
     return dataclasses.replace(loaded, findings=tuple(findings))
@@ -75,6 +107,7 @@ Examples:
   evertone check phone.cfg
   evertone check common.cfg 001565aabbcc.cfg     the second lies over the first
   evertone check --json phone.cfg | jq .findings
+  evertone check phone.cfg --dns 192.0.2.53      is every name known there?
 """
 )
 @click.argument(
@@ -82,7 +115,28 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.option("--all", "show_all", is_flag=True, help="List the keys that are none of ours too.")
-def command(files: tuple[Path, ...], as_json: bool, show_all: bool) -> None:
+@click.option("--live-dns", "live", is_flag=True, help="Ask the DNS too: which names lead nowhere?")
+@click.option(
+    "--dns",
+    metavar="ADDRESS[:PORT]",
+    type=click.types.FuncParamType(_nameserver),
+    multiple=True,
+    help="With --live-dns, or instead of it: ask this name server; may be given again.",
+)
+@click.option(
+    "--bind",
+    metavar="ADDRESS",
+    type=click.types.FuncParamType(_address),
+    help="With --live-dns, or instead of it: ask from this local address.",
+)
+def command(
+    files: tuple[Path, ...],
+    as_json: bool,
+    show_all: bool,
+    live: bool,
+    dns: tuple[Nameserver, ...],
+    bind: str | None,
+) -> None:
     """Read configuration FILES and say what is wrong, odd or without effect.
 
     Later files lie over earlier ones. Each remark names file, line, key, value and what is
@@ -91,9 +145,13 @@ def command(files: tuple[Path, ...], as_json: bool, show_all: bool) -> None:
     Passwords are never shown. Keys that other telephones know and this one does not are counted
     only; those that look like a mistyped one of ours are listed.
 
+    Nothing is sent, unless the DNS is to be asked where servers and proxies are: then a name that
+    leads nowhere is a warning. 'evertone resolve' shows where the others lead.
+
     Exit code: 0 without errors, 1 with errors, 2 if the command was called wrongly.
     """
-    loaded = _inspected(files)
+    asks = live or dns or bind is not None
+    loaded = _inspected(files, _Dns(dns, bind or "") if asks else None)
     if as_json:
         click.echo(json.dumps(_report(loaded, show_all), indent=2))
     else:

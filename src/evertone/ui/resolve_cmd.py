@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
 import json
-import random
 import sys
-from collections.abc import Hashable
 
 import click
 
 from evertone.config.load import load
-from evertone.config.settings import DnsSettings, LineSettings
-from evertone.dns.locate import Where
-from evertone.dns.locator import Located, LocateFailed, Locator
+from evertone.dns.locator import LocateFailed
 from evertone.errors import ConfigError
-from evertone.flows import DnsFailed, DnsReceived, Effect, Nameserver, ShellInput
-from evertone.io.driver import Driver
-from evertone.io.host import families_from
+from evertone.flows import Nameserver
 from evertone.model import Hop
 from evertone.observe.text import printable
 from evertone.ui.options import (
@@ -29,83 +21,9 @@ from evertone.ui.options import (
     json_option,
     nameservers_for,
 )
+from evertone.ui.resolution import Answer, Wanted, resolve, wanted_by
 
 __all__ = ["command"]
-
-_TRANSPORT_TYPES = {0: "UDP", 1: "TCP", 2: "TLS", 3: "DNS-NAPTR"}
-
-Answer = Located | LocateFailed
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _List:
-    """One hop list to be found: what ``line`` sends through on its way to ``registrar``."""
-
-    line: int
-    registrar: int
-    where: Where
-
-    def __str__(self) -> str:
-        way = f" to server {self.registrar}" if self.where.group.is_proxy else ""
-        return (
-            f"line {self.line}, {self.where.group.value}{way}: {printable(self.where.address)} "
-            f"({_TRANSPORT_TYPES[self.where.transport_type]}, port {self.where.port})"
-        )
-
-
-class _Resolution:
-    """A node that locates and does nothing else."""
-
-    def __init__(
-        self, settings: DnsSettings, nameservers: tuple[Nameserver, ...], bind: str
-    ) -> None:
-        # as the phone: nobody is to guess the ids of its questions
-        rng = random.SystemRandom()
-        self._locator = Locator(settings, nameservers, rng, families=families_from(bind))
-        self.answers: dict[Hashable, Answer] = {}
-
-    def locate(self, lists: list[_List], now: float) -> None:
-        for number, wanted in enumerate(lists):
-            self._locator.locate(number, wanted.where, now)
-
-    def receive(self, event: ShellInput, now: float) -> None:
-        if isinstance(event, DnsReceived | DnsFailed):
-            self._locator.receive(event, now)
-
-    def handle_timer(self, now: float) -> None:
-        self._locator.handle_timer(now)
-
-    def next_deadline(self) -> float | None:
-        return self._locator.next_deadline()
-
-    def effects(self) -> list[Effect]:
-        effects: list[Effect] = []
-        for effect in self._locator.effects():
-            if isinstance(effect, Located | LocateFailed):
-                self.answers[effect.ticket] = effect
-            else:
-                effects.append(effect)
-        return effects
-
-
-async def _resolve(
-    settings: DnsSettings, nameservers: tuple[Nameserver, ...], bind: str, lists: list[_List]
-) -> list[Answer]:
-    """The answers in the order of ``lists``; every walk ends by itself."""
-    node = _Resolution(settings, nameservers, bind)
-    async with Driver(node, bind=bind) as driver:
-        driver.do(lambda now: node.locate(lists, now))
-        await driver.until(lambda: len(node.answers) == len(lists), None)
-    return [node.answers[number] for number in range(len(lists))]
-
-
-def _lists(lines: tuple[LineSettings, ...]) -> list[_List]:
-    return [
-        _List(line.line, registrar, Where.of(line, group, registrar))
-        for line in lines
-        for registrar in line.registrars()
-        for group in line.paths(registrar)
-    ]
 
 
 def _hop_text(hop: Hop) -> str:
@@ -116,7 +34,7 @@ def _hop_text(hop: Hop) -> str:
     return f"  {hop.index + 1:2}  {hop.target!s:32} {origin:16} {why}".rstrip()
 
 
-def _text(wanted: _List, answer: Answer) -> list[str]:
+def _text(wanted: Wanted, answer: Answer) -> list[str]:
     if isinstance(answer, LocateFailed):
         return [str(wanted), f"      {printable(answer.text)}"]
     lines = [str(wanted), *map(_hop_text, answer.hops)]
@@ -138,7 +56,7 @@ def _hop_json(hop: Hop) -> dict[str, object]:
     }
 
 
-def _json(wanted: _List, answer: Answer) -> dict[str, object]:
+def _json(wanted: Wanted, answer: Answer) -> dict[str, object]:
     report: dict[str, object] = {
         "line": wanted.line,
         "server": wanted.registrar,
@@ -189,13 +107,13 @@ def command(
     be used, 2 if the command was called wrongly.
     """
     settings = load(files).settings
-    lists = _lists(settings.enabled_lines())
+    lists = wanted_by(settings.enabled_lines())
     if not lists:
         raise ConfigError(
             "no line is in use: one needs account.X.enable = 1 and sip_server.1.address"
         )
     nameservers = nameservers_for(settings, dns)
-    answers = asyncio.run(_resolve(settings.dns, nameservers, bind or "", lists))
+    answers = resolve(settings.dns, nameservers, bind or "", lists)
     pairs = list(zip(lists, answers, strict=True))
     if as_json:
         report = {
