@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,14 +25,15 @@ from evertone.model import Group
 from evertone.schedule import SipTimers
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
-_IDENTITY = {
-    "enable": 1,
-    "label": "4605",
-    "display_name": "4605",
-    "auth_name": "4605",
-    "user_name": "4605",
-    "password": "4605",
-}
+_4605 = partial(
+    LineSettings,
+    enable=1,
+    label="4605",
+    display_name="4605",
+    auth_name="4605",
+    user_name="4605",
+    password="4605",
+)
 
 
 def _inspect(*texts: str) -> Loaded:
@@ -49,9 +51,8 @@ def _settings(*texts: str) -> PhoneSettings:
 def test_the_guides_failover_example() -> None:
     assert load([_EXAMPLES / "guide-failover.cfg"]).settings == PhoneSettings(
         lines=(
-            LineSettings(
+            _4605(
                 line=1,
-                **_IDENTITY,
                 sip_server=(
                     ServerSettings(
                         address="yealink.pbx.com",

@@ -59,7 +59,7 @@ def test_short_failback_timeouts_count_as_60(given: int, counts: int) -> None:
     ],
 )
 def test_a_proxys_twin_overrides_its_servers_setting(twin: str, value: int) -> None:
-    proxy = ProxySettings("proxy.example", **{twin: value})  # type: ignore[arg-type]
+    proxy = ProxySettings("proxy.example", **{twin: value})
     line = LineSettings(
         sip_server=_SERVERS, outbound_proxy_enable=1, outbound_proxy=(proxy, ProxySettings())
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -18,12 +19,18 @@ from evertone.flows import (
     Transmit,
     Unreachable,
 )
-from evertone.model import Target
+from evertone.model import Target, Transport
 
 T = TypeVar("T")
 
 PATIENCE_S = 5.0
 """Bound of every wait in these tests: reached only when something is broken."""
+
+
+def target_of(sock: socket.socket, transport: Transport, tls_name: str = "") -> Target:
+    """Where an IPv4 socket can be reached."""
+    address, port = sock.getsockname()
+    return Target(address, port, transport, tls_name)
 
 
 class Recorder:

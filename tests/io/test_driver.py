@@ -285,17 +285,25 @@ def test_a_hundred_nodes_share_one_loop(transport: Transport) -> None:
             target = Target(LOOPBACK, serving.listening[0].port, transport)
             nodes = [Recorder() for _ in range(100)]
             drivers = [Driver(node, bind=LOOPBACK) for node in nodes]
-            for node, driver in zip(nodes, drivers, strict=True):
+
+            async def begin(node: Recorder, driver: Driver) -> None:
                 await driver.start()
-                driver.do(lambda now, node=node: node.push(OpenFlow(target)))
-            for number, (node, driver) in enumerate(zip(nodes, drivers, strict=True)):
-                assert await driver.until(lambda node=node: bool(node.opened()), PATIENCE_S)
-                word = b"%d" % number
+                driver.do(lambda now: node.push(OpenFlow(target)))
+
+            async def say(node: Recorder, driver: Driver, word: bytes) -> None:
+                assert await driver.until(lambda: bool(node.opened()), PATIENCE_S)
                 flow = node.opened()[0].flow
-                driver.do(lambda now, n=node, f=flow, w=word: n.send(f, w))
+                driver.do(lambda now: node.send(flow, word))
+
+            async def hear(node: Recorder, driver: Driver, word: bytes) -> None:
+                assert await driver.until(lambda: node.data() == word, PATIENCE_S)
+
+            for node, driver in zip(nodes, drivers, strict=True):
+                await begin(node, driver)
             for number, (node, driver) in enumerate(zip(nodes, drivers, strict=True)):
-                word = b"%d" % number
-                assert await driver.until(lambda n=node, w=word: n.data() == w, PATIENCE_S)
+                await say(node, driver, b"%d" % number)
+            for number, (node, driver) in enumerate(zip(nodes, drivers, strict=True)):
+                await hear(node, driver, b"%d" % number)
             assert len({x.target for x in server.opened()}) == 100
             for driver in drivers:
                 await driver.close()

@@ -19,7 +19,7 @@ from evertone.io.driver import Driver, Listen
 from evertone.io.limits import Limits
 from evertone.io.tls import client_tls, server_tls
 from evertone.model import Cause, Target, Transport
-from tests.io.nodes import PATIENCE_S, Echo, Recorder, run
+from tests.io.nodes import PATIENCE_S, Echo, Recorder, run, target_of
 
 LOOPBACK = "127.0.0.1"
 NAME = "sip.example.com"
@@ -35,8 +35,10 @@ class Pki:
     def server(self) -> ssl.SSLContext:
         return server_tls(self.certificate)
 
-    def trusting(self, **changes: int) -> SecuritySettings:
-        return SecuritySettings(ca_cert=1, trusted_certificates_file=self.authority, **changes)
+    def trusting(self, cn_validation: int = 1) -> SecuritySettings:
+        return SecuritySettings(
+            ca_cert=1, trusted_certificates_file=self.authority, cn_validation=cn_validation
+        )
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +52,14 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     return Pki(str(folder / "ca.pem"), str(folder / "server.pem"))
 
 
+def open_flow(driver: Driver, node: Recorder, target: Target) -> None:
+    """Open a flow and do not wait for it."""
+    driver.do(lambda now: node.open(target))
+
+
 async def connected(driver: Driver, node: Recorder, target: Target) -> int:
     """Open a flow and wait for it; its number."""
-    driver.do(lambda now: node.open(target))
+    open_flow(driver, node, target)
     assert await driver.until(lambda: bool(node.opened() or node.failed()), PATIENCE_S)
     assert not node.failed()
     return node.opened()[0].flow
@@ -60,7 +67,7 @@ async def connected(driver: Driver, node: Recorder, target: Target) -> int:
 
 async def failure(driver: Driver, node: Recorder, target: Target) -> FlowFailed:
     """Open a flow that must fail; why it did."""
-    driver.do(lambda now: node.open(target))
+    open_flow(driver, node, target)
     assert await driver.until(lambda: bool(node.opened() or node.failed()), PATIENCE_S)
     assert not node.opened()
     return node.failed()[0]
@@ -120,7 +127,7 @@ def test_a_connection_that_nobody_takes_times_out() -> None:
             ):
                 target = Target(LOOPBACK, port, Transport.TCP)
                 for crowd, filler in zip((one, two), fillers, strict=True):
-                    crowd.do(lambda now, filler=filler: filler.open(target))
+                    open_flow(crowd, filler, target)
                 assert await one.until(lambda: bool(fillers[0].opened()), PATIENCE_S)
                 await asyncio.sleep(0.01)
                 assert (await failure(driver, node, target)).cause is Cause.CONNECT_TIMEOUT
@@ -154,7 +161,7 @@ def test_a_reset_closes_the_flow_once() -> None:
             listener.bind((LOOPBACK, 0))
             listener.listen()
             async with Driver(node) as driver:
-                target = Target(*listener.getsockname(), Transport.TCP)
+                target = target_of(listener, Transport.TCP)
                 flow = await connected(driver, node, target)
                 accepted, _ = listener.accept()
                 accepted.sendall(b"SIP/2.0 200 O")  # half a message, then the line is cut
@@ -175,7 +182,7 @@ def test_the_peers_orderly_close_comes_after_its_last_bytes() -> None:
             listener.bind((LOOPBACK, 0))
             listener.listen()
             async with Driver(node) as driver:
-                await connected(driver, node, Target(*listener.getsockname(), Transport.TCP))
+                await connected(driver, node, target_of(listener, Transport.TCP))
                 accepted, _ = listener.accept()
                 accepted.sendall(b"last words")
                 accepted.close()
@@ -195,7 +202,12 @@ def test_our_close_sends_what_is_left_and_is_not_reported() -> None:
             flow = await connected(
                 driver, node, Target(LOOPBACK, peer.listening[0].port, Transport.TCP)
             )
-            driver.do(lambda now: (node.send(flow, b"x" * 100_000), node.hang_up(flow)))
+
+            def send_and_close(now: float) -> None:
+                node.send(flow, b"x" * 100_000)
+                node.hang_up(flow)
+
+            driver.do(send_and_close)
             assert await peer.until(lambda: bool(echo.closed()), PATIENCE_S)
             assert len(echo.data()) == 100_000
             assert not node.closed()
@@ -210,7 +222,7 @@ def test_a_peer_that_does_not_read_is_cut_off() -> None:
             listener.bind((LOOPBACK, 0))
             listener.listen()
             async with Driver(node, limits=Limits(send_buffer_bytes=1 << 16)) as driver:
-                flow = await connected(driver, node, Target(*listener.getsockname(), Transport.TCP))
+                flow = await connected(driver, node, target_of(listener, Transport.TCP))
                 for _ in range(1000):
                     driver.do(lambda now: node.send(flow, b"x" * (1 << 15)))
                     if node.closed():
@@ -367,7 +379,7 @@ def test_close_gives_up_what_is_still_connecting() -> None:
             tls = client_tls(SecuritySettings(trust_certificates=0))
             driver = Driver(node, client_tls=tls)
             await driver.start()
-            target = Target(*silent.getsockname(), Transport.TLS, NAME)
+            target = target_of(silent, Transport.TLS, NAME)
             driver.do(lambda now: node.open(target))
             await asyncio.sleep(0.01)
             await driver.close()

@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -15,7 +16,7 @@ from evertone.flows import FlowOpened
 from evertone.io.driver import Driver, Listen
 from evertone.io.limits import Limits
 from evertone.model import Cause, Target, Transport
-from tests.io.nodes import PATIENCE_S, Echo, Recorder, run
+from tests.io.nodes import PATIENCE_S, Echo, Recorder, run, target_of
 
 needs_error_queue = pytest.mark.skipif(
     sys.platform != "linux", reason="ICMP errors per target are noticed on Linux only"
@@ -122,7 +123,7 @@ def test_a_stranger_gets_an_incoming_flow_that_answers_use() -> None:
                 assert await driver.until(lambda: node.data() == b"OPTIONS", PATIENCE_S)
                 flow = node.opened()[0]
                 assert flow.incoming
-                assert flow.target == Target(*stranger.getsockname(), Transport.UDP)
+                assert flow.target == target_of(stranger, Transport.UDP)
                 assert flow.local == ("127.0.0.1", driver.listening[0].port)
                 assert stranger.recvfrom(100) == (b"OPTIONS", flow.local)
 
@@ -138,7 +139,7 @@ def test_a_flow_opened_to_a_stranger_takes_over() -> None:
                 ours = ("127.0.0.1", driver.listening[0].port)
                 stranger.sendto(b"first", ours)
                 assert await driver.until(lambda: bool(node.opened()), PATIENCE_S)
-                mine = opened(driver, node, Target(*stranger.getsockname(), Transport.UDP))
+                mine = opened(driver, node, target_of(stranger, Transport.UDP))
                 stranger.sendto(b"second", ours)
                 assert await driver.until(lambda: node.data(mine.flow) == b"second", PATIENCE_S)
 
@@ -154,7 +155,12 @@ def test_what_comes_after_a_close_is_a_strangers() -> None:
         ):
             port = peer.listening[0].port
             flow = opened(driver, node, Target("127.0.0.1", port, Transport.UDP))
-            driver.do(lambda now: (node.send(flow.flow, b"late"), node.hang_up(flow.flow)))
+
+            def send_and_close(now: float) -> None:
+                node.send(flow.flow, b"late")
+                node.hang_up(flow.flow)
+
+            driver.do(send_and_close)
             assert await driver.until(lambda: node.data() == b"late", PATIENCE_S)
             assert node.opened()[-1].incoming
             assert not node.closed()
@@ -169,9 +175,13 @@ def test_the_stranger_silent_longest_goes_when_there_are_too_many() -> None:
         async with Driver(node, listen=[Listen("127.0.0.1", 0)], limits=limits) as driver:
             ours = ("127.0.0.1", driver.listening[0].port)
             sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(4)]
+
+            def received(count: int) -> bool:
+                return len(node.data()) == count
+
             for count, index in enumerate((0, 1, 2, 0, 3), start=1):
                 sockets[index].sendto(b"x", ours)
-                assert await driver.until(lambda n=count: len(node.data()) == n, PATIENCE_S)
+                assert await driver.until(partial(received, count), PATIENCE_S)
             flows = [x.flow for x in node.opened()]
             assert [x.flow for x in node.closed()] == [flows[1]]
             assert node.closed()[0].cause is Cause.LOCAL

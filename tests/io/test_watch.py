@@ -57,8 +57,8 @@ def test_waking_from_sleep_counts_and_the_jitter_of_clocks_does_not() -> None:
 
 
 def test_a_burst_is_looked_at_once_and_not_put_off_for_ever() -> None:
+    assert Debounce().due is None
     debounce = Debounce()
-    assert debounce.due is None
     debounce.stirred(10.0)
     debounce.stirred(10.5)
     assert debounce.due == 10.5 + watch.QUIET_S

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from evertone.flows import (
     CloseFlow,
@@ -17,6 +18,8 @@ from evertone.flows import (
 from evertone.model import Target, Transport
 from evertone.sip.build import response_to
 from evertone.sip.message import Request, Response, parse
+
+E = TypeVar("E", bound=ShellInput)
 
 
 @dataclass
@@ -46,7 +49,7 @@ class Listener:
         out, self.out = self.out, []
         return out
 
-    def inputs(self, kind: type[ShellInput]) -> list[ShellInput]:
+    def inputs(self, kind: type[E]) -> list[E]:
         """What it heard of one kind."""
         return [event for _, event in self.heard if isinstance(event, kind)]
 

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from evertone.config.settings import LineSettings
 from evertone.lab.demo import STORIES, Story, tell
 from evertone.lab.stage import play
 from evertone.lab.world import World
@@ -21,12 +22,12 @@ def test_the_phone_does_what_the_guide_says(story: Story) -> None:
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda s: s.key)
 def test_the_judge_sees_other_retry_counts(story: Story) -> None:
-    def impatient(told: Story, user: str) -> object:
+    def impatient(told: Story, user: str) -> LineSettings:
         line = story.line(told, user)
-        servers = tuple(
+        first, second = (
             dataclasses.replace(s, retry_counts=1, invite_retry_counts=1) for s in line.sip_server
         )
-        return dataclasses.replace(line, sip_server=servers)
+        return dataclasses.replace(line, sip_server=(first, second))
 
     world = World(1)
     verdict = play(world, tell(dataclasses.replace(story, line=impatient), world))

@@ -55,8 +55,8 @@ def test_mistakes_say_what_would_be_right(command: str, hint: str) -> None:
 
 
 def test_faults_of_a_host_add_up_and_end_one_by_one() -> None:
+    assert not HostFaults().any
     faults = HostFaults()
-    assert not faults.any
     first, second = make_fault("delay", "a", value=0.5), make_fault("delay", "a", value=0.25)
     faults.begin(first)
     faults.begin(second)

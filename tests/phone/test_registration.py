@@ -556,12 +556,15 @@ def test_a_server_that_names_a_new_realm_each_time_is_not_answered_without_end()
 
 @pytest.mark.rule("A4")
 def test_a_439_and_a_423_are_each_heeded_once() -> None:
-    refusals = [(439,), (423, ("Min-Expires", "7200"))]
+    refusals: list[tuple[int, list[tuple[str, str]]]] = [
+        (439, []),
+        (423, [("Min-Expires", "7200")]),
+    ]
 
     def peer(request: Request) -> Iterable[Response]:
         if not refusals:
             return granting(7200)(request)
-        code, *headers = refusals.pop(0)
+        code, headers = refusals.pop(0)
         return [answer(request, code, *headers)]
 
     desk = Desk(line(server()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from evertone.schedule import SipTimers, give_up_s
 from evertone.sip import build
@@ -13,6 +14,8 @@ from evertone.sip.values import NameAddr, parse_uri
 
 FLOW = 7
 TIMERS = SipTimers()
+
+E = TypeVar("E", bound=SipEffect)
 
 
 def request(
@@ -69,10 +72,15 @@ class Bench:
         self.drain()
         return tid
 
-    def take(self, message: Request | Response, flow: int = FLOW, **more: object) -> None:
+    def take(
+        self,
+        message: Request | Response,
+        flow: int = FLOW,
+        source: tuple[str, int] | None = None,
+    ) -> None:
         """Hand the layer a message that went over a wire."""
         again = parse(message.to_bytes())
-        self.layer.receive(again, flow, self.reliable, self.now, **more)
+        self.layer.receive(again, flow, self.reliable, self.now, source)
         self.drain()
 
     def answer(self, to: Request, status: int, tag: str = "b1") -> None:
@@ -104,8 +112,13 @@ class Bench:
     def times(self, what: str) -> list[float]:
         return [at for at, _ in self.sent(what)]
 
-    def told(self, kind: type) -> list[tuple[float, SipEffect]]:
+    def told(self, kind: type[E]) -> list[tuple[float, E]]:
         return [(round(at, 6), effect) for at, effect in self.log if isinstance(effect, kind)]
 
     def last_sent(self) -> Request | Response:
         return parse(next(e.data for _, e in reversed(self.log) if isinstance(e, Out)))
+
+    def last_response(self) -> Response:
+        message = self.last_sent()
+        assert isinstance(message, Response)
+        return message

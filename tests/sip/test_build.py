@@ -23,7 +23,7 @@ def routed_invite() -> Request:
     return invite
 
 
-def test_a_response_mirrors_its_request():
+def test_a_response_mirrors_its_request() -> None:
     invite = routed_invite()
     response = build.response_to(invite, 200, to_tag="mine")
     assert response.vias == invite.vias
@@ -36,27 +36,27 @@ def test_a_response_mirrors_its_request():
     assert "Contact" not in response
 
 
-def test_a_100_bears_no_tag_and_the_timestamp():
+def test_a_100_bears_no_tag_and_the_timestamp() -> None:
     response = build.response_to(routed_invite(), 100, to_tag="mine")
     assert response.to.tag == ""
     assert response.get("Timestamp") == "17"
     assert "Record-Route" not in response
 
 
-def test_a_tag_that_is_there_stays():
+def test_a_tag_that_is_there_stays() -> None:
     invite = routed_invite()
     invite.set("To", "<sip:bob@example.com>;tag=old")
     assert build.response_to(invite, 200, to_tag="new").to.tag == "old"
 
 
-def test_a_refusal_and_other_methods_carry_no_record_route():
+def test_a_refusal_and_other_methods_carry_no_record_route() -> None:
     assert "Record-Route" not in build.response_to(routed_invite(), 486)
     register = request()
     register.add("Record-Route", "<sip:rr.example.com;lr>")
     assert "Record-Route" not in build.response_to(register, 200)
 
 
-def test_a_malformed_to_goes_back_as_it_came():
+def test_a_malformed_to_goes_back_as_it_came() -> None:
     bad = request("OPTIONS")
     bad.set("To", "<<<")
     assert build.response_to(bad, 400, to_tag="mine").get("To") == "<<<"
@@ -65,14 +65,14 @@ def test_a_malformed_to_goes_back_as_it_came():
 @pytest.mark.parametrize(
     ("status", "reason"), [(486, "Busy Here"), (499, "Bad Request"), (699, "Global Failure")]
 )
-def test_reasons(status, reason):
+def test_reasons(status: int, reason: str) -> None:
     assert build.response_to(request(), status).reason == reason
     assert build.response_to(request(), status, "Mine").reason == "Mine"
 
 
 @pytest.mark.rule("A13")
 @pytest.mark.parametrize("method", ["ACK", "CANCEL"])
-def test_ack_and_cancel_go_the_way_of_their_invite(method):
+def test_ack_and_cancel_go_the_way_of_their_invite(method: str) -> None:
     invite = routed_invite()
     refusal = build.response_to(invite, 486, to_tag="theirs")
     made = build.ack_for(invite, refusal) if method == "ACK" else build.cancel_for(invite)
@@ -86,7 +86,7 @@ def test_ack_and_cancel_go_the_way_of_their_invite(method):
     assert parse(made.to_bytes()).get("Content-Length") == "0"
 
 
-def test_a_register_names_registrar_binding_and_time():
+def test_a_register_names_registrar_binding_and_time() -> None:
     made = build.register_request(
         parse_uri("sip:example.com"),
         NameAddr(parse_uri("sip:alice@example.com"), "Alice"),
@@ -109,7 +109,7 @@ def test_a_register_names_registrar_binding_and_time():
 @pytest.mark.parametrize(
     ("host", "shown"), [("192.0.2.1", "192.0.2.1"), ("2001:db8::1", "[2001:db8::1]")]
 )
-def test_our_via_asks_for_the_source_port(host, shown):
+def test_our_via_asks_for_the_source_port(host: str, shown: str) -> None:
     made = request()
     build.stamp_via(made, "TLS", host, 5061, "z9hG4bK-new")
     via = made.via
@@ -118,7 +118,7 @@ def test_our_via_asks_for_the_source_port(host, shown):
     assert len(made.vias) == 2
 
 
-def test_again_leaves_via_and_credentials_behind():
+def test_again_leaves_via_and_credentials_behind() -> None:
     invite = routed_invite()
     invite.add("Authorization", "Digest x=y")
     invite.add("Proxy-Authorization", "Digest x=y")
@@ -135,7 +135,7 @@ def test_again_leaves_via_and_credentials_behind():
     assert build.again(invite).uri == invite.uri
 
 
-def test_a_body_has_its_type_and_length_on_the_wire():
+def test_a_body_has_its_type_and_length_on_the_wire() -> None:
     invite = request("INVITE")
     build.with_sdp(invite, b"v=0\r\n")
     seen = parse(invite.to_bytes())
@@ -143,14 +143,14 @@ def test_a_body_has_its_type_and_length_on_the_wire():
     assert seen.body == b"v=0\r\n"
 
 
-def test_identifiers_are_fresh_and_branches_bear_the_cookie():
+def test_identifiers_are_fresh_and_branches_bear_the_cookie() -> None:
     rng = random.Random(1)
     for make in (build.new_branch, build.new_tag, build.new_call_id):
         assert len({make(rng) for _ in range(100)}) == 100
     assert build.new_branch(rng).startswith("z9hG4bK")
 
 
-def test_a_line_break_never_reaches_the_wire():
+def test_a_line_break_never_reaches_the_wire() -> None:
     made = request()
     made.add("User-Agent", "x\r\nEvil: 1")
     with pytest.raises(UsageError):

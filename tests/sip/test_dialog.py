@@ -35,7 +35,7 @@ def pair(*record_routes: str) -> tuple[Dialog, Dialog]:
     return Dialog.as_caller(invite, response), Dialog.as_callee(invite, response)
 
 
-def test_both_sides_see_one_dialog():
+def test_both_sides_see_one_dialog() -> None:
     caller, callee = pair()
     assert caller.id == DialogId("call-1", "a1", "bob")
     assert callee.id == DialogId("call-1", "bob", "a1")
@@ -45,7 +45,7 @@ def test_both_sides_see_one_dialog():
     assert str(callee.remote_target) == "sip:alice@192.0.2.1"
 
 
-def test_requests_of_both_sides_count_on_their_own():
+def test_requests_of_both_sides_count_on_their_own() -> None:
     caller, callee = pair()
     caller, first = caller.request("BYE")
     caller, second = caller.request("OPTIONS")
@@ -58,7 +58,7 @@ def test_requests_of_both_sides_count_on_their_own():
 
 
 @pytest.mark.rule("C2")
-def test_loose_routes_are_those_of_the_record_in_the_right_order():
+def test_loose_routes_are_those_of_the_record_in_the_right_order() -> None:
     routes = ("<sip:p2.example.com;lr>", "<sip:p1.example.com;lr>")
     caller, callee = pair(*routes)
     _, bye = caller.request("BYE")
@@ -71,7 +71,7 @@ def test_loose_routes_are_those_of_the_record_in_the_right_order():
 
 
 @pytest.mark.rule("C2")
-def test_a_strict_router_becomes_the_request_uri():
+def test_a_strict_router_becomes_the_request_uri() -> None:
     caller, _ = pair("<sip:p2.example.com;lr>", "<sip:strict.example.com>")
     _, bye = caller.request("BYE")
     assert bye.uri == "sip:strict.example.com"
@@ -79,12 +79,12 @@ def test_a_strict_router_becomes_the_request_uri():
     assert str(caller.next_hop) == "sip:strict.example.com"
 
 
-def test_without_routes_the_next_hop_is_the_remote_target():
+def test_without_routes_the_next_hop_is_the_remote_target() -> None:
     caller, _ = pair()
     assert str(caller.next_hop) == "sip:bob@192.0.2.8"
 
 
-def test_the_ack_bears_the_invites_number_and_credentials():
+def test_the_ack_bears_the_invites_number_and_credentials() -> None:
     invite = invited()
     invite.add("Authorization", 'Digest username="alice"')
     invite.add("Proxy-Authorization", 'Digest username="alice", realm="p"')
@@ -96,7 +96,7 @@ def test_the_ack_bears_the_invites_number_and_credentials():
     assert "Contact" not in ack
 
 
-def test_a_re_invite_bears_our_contact_and_moves_their_target():
+def test_a_re_invite_bears_our_contact_and_moves_their_target() -> None:
     caller, _ = pair()
     caller, again = caller.request("INVITE")
     assert len(again.contacts) == 1
@@ -106,7 +106,7 @@ def test_a_re_invite_bears_our_contact_and_moves_their_target():
     assert moved.route_set == caller.route_set
 
 
-def test_a_2xx_settles_the_routes_of_an_early_dialog():
+def test_a_2xx_settles_the_routes_of_an_early_dialog() -> None:
     invite = invited("<sip:p1.example.com;lr>")
     early = Dialog.as_caller(invite, answered(invite, 180))
     assert not early.confirmed
@@ -118,7 +118,7 @@ def test_a_2xx_settles_the_routes_of_an_early_dialog():
     assert str(confirmed.remote_target) == "sip:bob@192.0.2.50"
 
 
-def test_a_callee_confirms_with_its_2xx():
+def test_a_callee_confirms_with_its_2xx() -> None:
     invite = invited()
     early = Dialog.as_callee(invite, answered(invite, 180))
     assert not early.confirmed
@@ -126,7 +126,7 @@ def test_a_callee_confirms_with_its_2xx():
     assert early.confirm().confirm() == early.confirm()
 
 
-def test_requests_out_of_order_get_500_and_change_nothing():
+def test_requests_out_of_order_get_500_and_change_nothing() -> None:
     caller, callee = pair()
     caller, first = caller.request("OPTIONS")
     caller, second = caller.request("BYE")
@@ -138,12 +138,12 @@ def test_requests_out_of_order_get_500_and_change_nothing():
     assert callee.receive(second)[1] == 500
 
 
-def test_ack_and_cancel_bear_the_number_of_their_invite_and_are_in_order():
+def test_ack_and_cancel_bear_the_number_of_their_invite_and_are_in_order() -> None:
     _, callee = pair()
     assert callee.receive(build.cancel_for(invited())) == (callee, 0)
 
 
-def test_the_first_request_of_the_callee_may_have_any_number():
+def test_the_first_request_of_the_callee_may_have_any_number() -> None:
     caller, callee = pair()
     _, bye = callee.request("BYE")
     bye.set("CSeq", "0 BYE")
@@ -151,7 +151,7 @@ def test_the_first_request_of_the_callee_may_have_any_number():
 
 
 @pytest.mark.parametrize(("method", "moves"), [("INVITE", True), ("UPDATE", True), ("INFO", False)])
-def test_a_target_refresh_of_the_peer_moves_the_remote_target(method, moves):
+def test_a_target_refresh_of_the_peer_moves_the_remote_target(method: str, moves: bool) -> None:
     caller, callee = pair()
     _, again = callee.request(method)
     again.set("Contact", "<sip:bob@192.0.2.77>")
@@ -160,7 +160,7 @@ def test_a_target_refresh_of_the_peer_moves_the_remote_target(method, moves):
     assert (str(caller.remote_target) == "sip:bob@192.0.2.77") is moves
 
 
-def test_what_forms_no_dialog():
+def test_what_forms_no_dialog() -> None:
     invite = invited()
     for response in (
         answered(invite, 100),
@@ -175,7 +175,7 @@ def test_what_forms_no_dialog():
         Dialog.as_callee(invite, answered(invite))
 
 
-def test_a_2xx_of_a_careless_peer_can_still_be_ended():
+def test_a_2xx_of_a_careless_peer_can_still_be_ended() -> None:
     invite = invited()
     dialog = Dialog.as_caller(invite, answered(invite, tag="", contact=""))
     _, bye = dialog.request("BYE")
@@ -183,7 +183,7 @@ def test_a_2xx_of_a_careless_peer_can_still_be_ended():
     assert dialog.remote_target == parse_uri(invite.uri)
 
 
-def test_forks_are_told_apart_by_their_tags():
+def test_forks_are_told_apart_by_their_tags() -> None:
     invite = invited()
     forks = Forks(invite)
     one = forks.receive(answered(invite, 180, "one", "<sip:one@192.0.2.1>"))
@@ -199,7 +199,7 @@ def test_forks_are_told_apart_by_their_tags():
     assert len(forks.dialogs()) == 2
 
 
-def test_forks_are_bounded():
+def test_forks_are_bounded() -> None:
     invite = invited()
     forks = Forks(invite)
     for number in range(MAX_FORKS):

@@ -41,7 +41,7 @@ a=rtpmap:99 h263-1998/90000
 """.replace(b"\n", b"\r\n")
 
 
-def test_an_offer_is_read():
+def test_an_offer_is_read() -> None:
     session = parse(OFFER)
     audio, video = session.media
     assert session.origin.session_id == 3724394400
@@ -57,11 +57,11 @@ def test_an_offer_is_read():
     assert session.direction(audio) is Direction.SENDRECV
 
 
-def test_lf_alone_is_a_line_end_too():
+def test_lf_alone_is_a_line_end_too() -> None:
     assert parse(OFFER.replace(b"\r\n", b"\n")) == parse(OFFER)
 
 
-def test_our_offer_says_what_we_can():
+def test_our_offer_says_what_we_can() -> None:
     session = offer("192.0.2.1", 4000, session_id=5, version=6)
     assert session.to_bytes() == (
         b"v=0\r\no=- 5 6 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
@@ -71,7 +71,7 @@ def test_our_offer_says_what_we_can():
     assert parse(session.to_bytes()) == session
 
 
-def test_what_is_written_is_read_again():
+def test_what_is_written_is_read_again() -> None:
     session = parse(OFFER)
     assert parse(session.to_bytes()) == session
     v6 = offer("2001:db8::1", 4000)
@@ -79,7 +79,7 @@ def test_what_is_written_is_read_again():
     assert parse(v6.to_bytes()) == v6
 
 
-def test_an_answer_takes_one_stream_in_the_offers_order_and_numbers():
+def test_an_answer_takes_one_stream_in_the_offers_order_and_numbers() -> None:
     session = answer(parse(OFFER), "192.0.2.1", 4000)
     audio, video = session.media
     assert audio.formats == ("8", "0", "97")
@@ -88,7 +88,7 @@ def test_an_answer_takes_one_stream_in_the_offers_order_and_numbers():
     assert ("fmtp", "97 0-15") in audio.attributes
 
 
-def test_both_sides_agree_on_one_stream():
+def test_both_sides_agree_on_one_stream() -> None:
     offered = parse(OFFER)
     answered = answer(offered, "192.0.2.1", 4000)
     ours, theirs = agreed(answered, offered), agreed(offered, answered)
@@ -101,7 +101,7 @@ def test_both_sides_agree_on_one_stream():
 
 
 @pytest.mark.parametrize(("wanted", "offered"), list(itertools.product(Direction, Direction)))
-def test_every_hold_is_answered_with_what_both_allow(wanted, offered):
+def test_every_hold_is_answered_with_what_both_allow(wanted: Direction, offered: Direction) -> None:
     theirs = offer("192.0.2.1", 4000, direction=offered)
     ours = answer(theirs, "192.0.2.2", 5000, direction=wanted)
     given = ours.direction(ours.media[0])
@@ -112,19 +112,19 @@ def test_every_hold_is_answered_with_what_both_allow(wanted, offered):
     assert (mirrored.sends, mirrored.receives) == (given.receives, given.sends)
 
 
-def test_the_sessions_direction_holds_for_its_media():
+def test_the_sessions_direction_holds_for_its_media() -> None:
     session = parse(OFFER.replace(b"a=tool:x", b"a=sendonly"))
     assert session.direction(session.media[0]) is Direction.SENDONLY
     own = replace(session.media[0], attributes=(("inactive", ""),))
     assert session.direction(own) is Direction.INACTIVE
 
 
-def test_an_address_of_zeros_is_a_hold():
+def test_an_address_of_zeros_is_a_hold() -> None:
     theirs = offer("0.0.0.0", 4000)
     assert agreed(offer("192.0.2.2", 5000), theirs).direction is Direction.RECVONLY
 
 
-def test_without_telephone_events_there_are_none():
+def test_without_telephone_events_there_are_none() -> None:
     stream = agreed(offer("192.0.2.1", 1), offer("192.0.2.2", 2, codecs=(PCMU,)))
     assert (stream.codec, stream.dtmf) == (PCMU, None)
 
@@ -140,7 +140,7 @@ def test_without_telephone_events_there_are_none():
         offer("192.0.2.1", 4000, codecs=(TELEPHONE_EVENT,)).media,
     ],
 )
-def test_nothing_in_common_is_488(media):
+def test_nothing_in_common_is_488(media: tuple[Media, ...]) -> None:
     base = offer("192.0.2.1", 4000)
     offered = replace(base, media=media)
     with pytest.raises(SipParseError) as caught:
@@ -148,7 +148,7 @@ def test_nothing_in_common_is_488(media):
     assert caught.value.status == 488
 
 
-def test_a_refused_stream_is_no_agreement():
+def test_a_refused_stream_is_no_agreement() -> None:
     ours = offer("192.0.2.1", 4000)
     with pytest.raises(SipParseError) as caught:
         agreed(ours, replace(ours, media=(Media("audio", 0, "RTP/AVP", ("0",)),)))
@@ -177,7 +177,7 @@ def test_a_refused_stream_is_no_agreement():
         (b"a=tool:x", b"a=" + b"x" * 40_000),
     ],
 )
-def test_what_is_malformed_or_boundless_is_refused(old, new):
+def test_what_is_malformed_or_boundless_is_refused(old: bytes, new: bytes) -> None:
     assert old in OFFER
     data = OFFER.replace(old, new, 1)
     if new == b"m=audio 49170":
@@ -187,7 +187,7 @@ def test_what_is_malformed_or_boundless_is_refused(old, new):
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_raise_the_one_error_only(data):
+def test_any_bytes_raise_the_one_error_only(data: bytes) -> None:
     for candidate in (data, OFFER[:60] + data, OFFER.replace(b"0 97", data)):
         try:
             session = parse(candidate)
@@ -197,7 +197,7 @@ def test_any_bytes_raise_the_one_error_only(data):
 
 
 @given(st.lists(st.sampled_from(OFFER.split(b"\r\n")), max_size=20))
-def test_any_order_of_good_lines_raises_the_one_error_only(lines):
+def test_any_order_of_good_lines_raises_the_one_error_only(lines: list[bytes]) -> None:
     try:
         session = parse(b"\r\n".join([b"v=0", *lines]))
     except SipParseError:

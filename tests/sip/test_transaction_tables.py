@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from evertone.sip.transaction_runner import ACTIONS
-from evertone.sip.transaction_tables import MACHINES, Action, State
+from evertone.sip.transaction_tables import MACHINES, Action, Event, State
 
 CELLS = [
     pytest.param(name, state, event, id=f"{name}-{state.name}-{event.name}")
@@ -17,21 +17,21 @@ CELLS = [
 
 
 @pytest.mark.parametrize(("name", "state", "event"), CELLS)
-def test_every_state_has_a_row_for_every_event(name, state, event):
+def test_every_state_has_a_row_for_every_event(name: str, state: State, event: Event) -> None:
     table, _ = MACHINES[name]
     row = table[state][event]
     assert row.next is None or row.next is State.GONE or row.next in table
 
 
 @pytest.mark.parametrize("name", MACHINES)
-def test_no_row_stands_for_an_event_that_cannot_come(name):
+def test_no_row_stands_for_an_event_that_cannot_come(name: str) -> None:
     table, events = MACHINES[name]
     for state, rows in table.items():
         assert set(rows) == set(events), state
 
 
 @pytest.mark.parametrize("name", MACHINES)
-def test_every_state_can_be_reached_and_left(name):
+def test_every_state_can_be_reached_and_left(name: str) -> None:
     table, _ = MACHINES[name]
     first = next(iter(table))
     reached, open_ = {first}, [first]
@@ -46,7 +46,7 @@ def test_every_state_can_be_reached_and_left(name):
     assert stays <= {State.COMPLETED, State.CONFIRMED}
 
 
-def test_every_action_is_carried_out_by_a_method_and_used_by_a_row():
+def test_every_action_is_carried_out_by_a_method_and_used_by_a_row() -> None:
     used = {
         action
         for table, _ in MACHINES.values()
@@ -58,12 +58,13 @@ def test_every_action_is_carried_out_by_a_method_and_used_by_a_row():
 
 
 @pytest.mark.parametrize("name", MACHINES)
-def test_who_is_told_the_end_is_told_once(name):
+def test_who_is_told_the_end_is_told_once(name: str) -> None:
     """No way through a machine reports Gone twice: after it only silent states follow."""
     table, _ = MACHINES[name]
     for rows in table.values():
         for row in rows.values():
             if Action.REPORT_GONE in row.actions and row.next is not State.GONE:
+                assert row.next is not None
                 following = table[row.next]
                 told = {a for cell in following.values() for a in cell.actions}
                 assert not any(action.name.startswith("REPORT") for action in told)

@@ -10,6 +10,7 @@ import socket
 import pytest
 from click.testing import CliRunner
 
+from evertone.config.settings import LineSettings
 from evertone.errors import UsageError
 from evertone.lab import demo
 from evertone.ui import demo_cmd
@@ -60,10 +61,10 @@ def test_an_address_without_room_after_it_is_an_error(address: str) -> None:
 def test_a_phone_that_does_otherwise_is_not_let_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     story = demo.STORIES[0]
 
-    def hasty(told: demo.Story, user: str) -> object:
+    def hasty(told: demo.Story, user: str) -> LineSettings:
         line = story.line(told, user)
-        servers = tuple(dataclasses.replace(s, retry_counts=0) for s in line.sip_server)
-        return dataclasses.replace(line, sip_server=servers)
+        first, second = (dataclasses.replace(s, retry_counts=0) for s in line.sip_server)
+        return dataclasses.replace(line, sip_server=(first, second))
 
     stories = (dataclasses.replace(story, line=hasty), *demo.STORIES[1:])
     monkeypatch.setattr(demo_cmd, "STORIES", stories)
