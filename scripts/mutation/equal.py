@@ -20,7 +20,6 @@ _TIME_SET = "the time was set when S1's was up"
 _SET_ALREADY = (
     "the time was set when S1's was up, and a resend of the schedule is set until its end"
 )
-_ABSORBS_AGAIN = "it is reached by repeated answers only now, and absorbs those once more"
 _ABSORBED = "it is reached by repeated requests only now, and both states answer those alike"
 _NO_EXPIRY = "without its other timer PROCEEDING does in every event what RINGING does"
 
@@ -68,8 +67,6 @@ EQUAL: dict[str, str] = {
     "client non-INVITE[OVERDUE][PROVISIONAL] without EXPIRE_START_64T1": _TIME_SET,
     "client non-INVITE[OVERDUE][ABANDON] without STOP_RESENDS": _NO_RESENDS,
     "client non-INVITE[OVERDUE][EXPIRY] without STOP_RESENDS": _NO_RESENDS,
-    "client CANCEL[CALLING][OK].next": _ABSORBS_AGAIN,
-    "client CANCEL[CALLING][REFUSAL].next": _ABSORBS_AGAIN,
     "server non-INVITE[PROCEEDING][OK].next": _ABSORBED,
     "server non-INVITE[PROCEEDING][REFUSAL].next": _ABSORBED,
 }
