@@ -14,7 +14,7 @@ __all__ = ["TimerTable", "earliest"]
 
 K = TypeVar("K", bound=Hashable)
 
-_MOST_VOID = 64  # entries in the heap, and four times as many as are set
+_SPARE = 64  # entries that the heap may hold beyond four times those that are set
 
 
 class TimerTable(Generic[K]):
@@ -101,7 +101,7 @@ class TimerTable(Generic[K]):
     def _limit(self) -> None:
         """Take out all that is void, if that is most of it."""
         heap = self._heap
-        if len(heap) > _MOST_VOID + 4 * len(self._at):
+        if len(heap) > _SPARE + 4 * len(self._at):
             heap[:] = self._at.values()
             heapify(heap)
 

@@ -106,6 +106,9 @@ def test_methods_are_case_sensitive() -> None:
     "lines",
     [
         ["no colon"],
+        ["Supported"],  # a name alone
+        ["Supported", "X: y"],
+        ["Supported", "Supported: path"],
         [": no name"],
         ["Na me: x"],
         ["Name\x00: x"],
@@ -133,6 +136,26 @@ def test_folds_mean_a_blank() -> None:
     message = parse(register("Subject: one\r\n\t two\r\n three", "X:\r\n y"))
     assert message.get("Subject") == "one two three"
     assert message.get("X") == "y"
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("Subject: one ", "one"),
+        ("Subject: one\t", "one"),
+        ("Subject:  one", "one"),
+        ("Subject:\tone", "one"),
+        ("Subject : one", "one"),
+        ("Subject:one", "one"),
+        ("Subject:", ""),
+        ("Subject: ", ""),
+        ("Subject: a  b", "a  b"),
+    ],
+)
+@pytest.mark.parametrize("last", [True, False])
+def test_blanks_around_a_value_are_not_its_own(line: str, value: str, last: bool) -> None:
+    message = parse(register(line) if last else register(line, "Organization: other"))
+    assert message.get("Subject") == value
 
 
 def test_no_end_of_head() -> None:

@@ -334,6 +334,11 @@ def test_a_client_of_rfc_2543_is_matched_without_branch() -> None:
         ("SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-r", "198.51.100.4", None),
         ("SIP/2.0/UDP 198.51.100.4;branch=z9hG4bK-r", None, None),
         ("SIP/2.0/UDP pbx.example.com;branch=z9hG4bK-r", "198.51.100.4", None),
+        ("SIP/2.0/UDP 192.0.2.1;rport;Received=9.9.9.9;branch=z9hG4bK-r", "198.51.100.4", 4711),
+        ("SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK-r;rport", "198.51.100.4", 4711),
+        ("SIP/2.0/UDP 192.0.2.1;RPORT;branch=z9hG4bK-r", "198.51.100.4", 4711),
+        ('SIP/2.0/UDP 192.0.2.1;x=";rport;";branch=z9hG4bK-r', "198.51.100.4", None),
+        ('SIP/2.0/UDP 192.0.2.1;x=";rport;";rport;branch=z9hG4bK-r', "198.51.100.4", 4711),
     ],
 )
 def test_rfc3581_the_source_goes_into_the_topmost_via(

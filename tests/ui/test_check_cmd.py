@@ -166,3 +166,49 @@ def test_a_name_server_that_is_no_address_is_wrong_usage(named: Path) -> None:
     result = _check(named, "--dns", "ns.example")
     assert result.exit_code == 2
     assert "ADDRESS:PORT" in result.output
+
+
+@pytest.mark.rule("P3")
+def test_with_firmware_80_the_proxys_own_key_is_named(named: Path, nameserver: str) -> None:
+    with named.open("a", encoding="utf-8") as file:
+        file.write("evertone.firmware = 80\naccount.1.outbound_proxy_enable = 1\n")
+        file.write("account.1.outbound_host = gone.pbx.example\n")
+    (warning,) = _nowhere(_check(named, "--dns", nameserver))
+    assert f"{named}:10: warning: account.1.outbound_host = gone.pbx.example: " in warning
+
+
+def test_of_a_long_name_the_reason_is_told_too(named: Path, nameserver: str) -> None:
+    name = ".".join(["a-really-long-label"] * 6) + ".example"
+    with named.open("a", encoding="utf-8") as file:
+        file.write(f"account.1.sip_server.2.address = {name}\n")
+    (warning,) = _nowhere(_check(named, "--dns", nameserver))
+    assert "no such name" in warning
+
+
+@pytest.mark.rule("P1")
+@pytest.mark.parametrize(("types", "found"), [((1, 0), 1), ((1, 1), 1), ((0, 0), 0)])
+def test_a_proxy_may_lead_somewhere_for_one_of_the_servers(
+    named: Path, nameserver: str, types: tuple[int, int], found: int
+) -> None:
+    with named.open("a", encoding="utf-8") as file:
+        file.writelines(
+            f"account.1.sip_server.{y}.transport_type = {each}\n" for y, each in enumerate(types, 1)
+        )
+        file.write("account.1.outbound_proxy_enable = 1\n")
+        file.write("account.1.outbound_proxy.1.address = udp-only.yealink.pbx.example\n")
+        file.write("account.1.outbound_proxy.1.port = 0\n")
+    warnings = _nowhere(_check(named, "--dns", nameserver))
+    assert len(warnings) == found
+    assert all("_sip._tcp.udp-only" in warning for warning in warnings)
+
+
+@pytest.mark.rule("D16")
+@pytest.mark.parametrize("wrong", [("--dns", "127.0.0.1:9"), ("--bind", "203.0.113.5")])
+def test_a_name_that_could_not_be_asked_for_is_not_called_wrong(
+    named: Path, nameserver: str, wrong: tuple[str, str]
+) -> None:
+    options = wrong if "--dns" in wrong else ("--dns", nameserver, *wrong)
+    result = _check(named, *options)
+    assert result.exit_code == 0, result.output
+    assert _nowhere(result) == []
+    assert "warning: 2 names could not be asked for: " in result.stdout

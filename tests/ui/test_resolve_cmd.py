@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from evertone.io.host import has_ipv6
-from evertone.ui import options
+from evertone.ui import options, resolution
 from evertone.ui.cli import cli
 from evertone.ui.resolve_cmd import command
 
@@ -115,3 +115,13 @@ def test_without_any_name_server_it_says_what_to_do(
     result = CliRunner().invoke(command, [str(path)])
     assert result.exit_code == (3 if told else 0)
     assert ("no name server is known; give one: --dns ADDRESS" in result.stderr) is told
+
+
+def test_it_says_what_it_waits_for(
+    nameserver: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolution, "_PATIENCE_S", 0.0)
+    result = CliRunner().invoke(command, [str(file), "--dns", nameserver])
+    assert result.exit_code == 0, result.output
+    assert result.stderr == "waiting for the name servers ...\n"
+    assert "TCP 192.168.1.14:5060" in result.stdout

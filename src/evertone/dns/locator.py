@@ -53,10 +53,12 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class LocateFailed:
-    """The answer to :meth:`Locator.locate` when the address leads nowhere (D14)."""
+    """The answer to :meth:`Locator.locate` when the address leads nowhere (D14), or when nobody
+    told where: then it is ``unanswered`` (D16)."""
 
     ticket: Hashable
     text: str
+    unanswered: bool = False
 
 
 LocatorEffect: TypeAlias = DnsSend | Announce | Located | LocateFailed
@@ -316,7 +318,7 @@ class Locator:
         if unanswered and task.someone_waits:
             self._take_last_list(task, now)
         if task.ticket_open:
-            self.pending.append(LocateFailed(task.ticket, text))
+            self.pending.append(LocateFailed(task.ticket, text, unanswered))
 
     def _end(self, number: int) -> _Task:
         self.timers.cancel((_Timer.LIMIT, number))

@@ -51,8 +51,10 @@ class World:
         """True if packets are kept."""
         self.network = Network(self, random.Random(f"{seed} network"), latency_s)
         self._stations: dict[str, Station] = {}
-        self._soon: list[_Planned] = []  # packets on their way and the like, apart from timers:
-        self._later: list[_Planned] = []  # few are compared at each step
+        # what happens within a second, packets mostly, apart from the rest, most of which is timers
+        # of an hour: so few are compared at each step
+        self._soon: list[_Planned] = []
+        self._later: list[_Planned] = []
         self._seq = 0
         self._spin_at = -1.0
         self._spins = 0

@@ -8,11 +8,7 @@ from typing import Protocol
 from evertone.config.settings import LineSettings
 from evertone.dns.locate import Where
 from evertone.dns.locator import Located, LocateFailed
-from evertone.events import (
-    LEFT,
-    FailedOver,
-    FellBack,
-)
+from evertone.events import LEFT, FailedOver, FellBack
 from evertone.model import Attempt, Group, Hop, Outcome, Target
 from evertone.phone.attempt import AttemptJob
 from evertone.phone.exchange import Exchange

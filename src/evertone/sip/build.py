@@ -152,7 +152,8 @@ def note_source(request: Request, source: tuple[str, int]) -> None:
     """Write where a request came from into its topmost Via.
 
     ``received`` where the sent-by is another address (RFC 3261 §18.2.1), and with ``rport``
-    wherever the client asked for it (RFC 3581 §4). Raises SipParseError without a usable Via.
+    wherever the client asked for it (RFC 3581 §4). A Via as nearly all write it is not read for
+    that; raises SipParseError where it has to be and cannot.
     """
     address, port = source
     if request.see_from(address, port):

@@ -132,7 +132,7 @@ class Message:
         if not headers or headers[0][0] != "Via":
             return False
         old = headers[0][1]
-        if old.count(";rport;") != 1 or "received" in old or "," in old or '"' in old:
+        if old.count(";rport;") != 1 or "," in old or '"' in old or "received" in old.lower():
             return False
         text = old.replace(";rport;", f";rport={port};") + f";received={address}"
         headers[0] = ("Via", text)

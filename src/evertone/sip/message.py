@@ -176,10 +176,8 @@ def _headers(text: str) -> tuple[list[Header], Index]:
             index[KEYS[name]] = value
     except KeyError:
         return _any_headers(lines)
-    if len(index) != len(lines):  # a header stands twice
-        index = {}
-        for name, value in headers:
-            enter(index, KEYS[name], value)
+    if len(index) != len(lines) or "" in index.values():  # one stands twice, or has no colon
+        return _any_headers(lines)
     return headers, index
 
 
@@ -188,8 +186,8 @@ def _any_headers(lines: list[str]) -> tuple[list[Header], Index]:
     index: Index = {}
     key_of = KEYS.get
     for line in lines:
-        name, _, value = line.partition(": ")
-        key = key_of(name)
+        name, colon, value = line.partition(": ")
+        key = key_of(name) if colon else None
         if key is None:
             if line[:1] in _BLANKS:
                 return _headers(_unfolded("\r\n".join(lines)))

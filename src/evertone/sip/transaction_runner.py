@@ -438,7 +438,7 @@ class Runner:
     def _retire(self, tx: Transaction) -> None:
         """Its owner knows it no more; only repetitions still find it, by its key.
 
-        But for an INVITE, they need no more than ``data``: the messages are let go at once, for
+        But for an INVITE, they need ``data`` at most: the messages are let go at once, for
         to free them later, when they are out of the processor's caches, takes far longer.
         """
         if tx.request.method != "INVITE":

@@ -8,6 +8,8 @@ import random
 from collections.abc import Hashable, Sequence
 from typing import TypeAlias
 
+import click
+
 from evertone.config.settings import DnsSettings, LineSettings
 from evertone.dns.locate import Where
 from evertone.dns.locator import Located, LocateFailed, Locator
@@ -17,6 +19,8 @@ from evertone.io.host import families_from
 from evertone.observe.text import printable
 
 __all__ = ["Answer", "Wanted", "resolve", "wanted_by"]
+
+_PATIENCE_S = 2.0  # so long without a word
 
 _TRANSPORT_TYPES = {0: "UDP", 1: "TCP", 2: "TLS", 3: "DNS-NAPTR"}
 
@@ -63,15 +67,23 @@ class _Resolution:
     """A node that locates and does nothing else."""
 
     def __init__(
-        self, settings: DnsSettings, nameservers: tuple[Nameserver, ...], bind: str
+        self,
+        settings: DnsSettings,
+        nameservers: tuple[Nameserver, ...],
+        bind: str,
+        lists: Sequence[Wanted],
     ) -> None:
         # as the phone: nobody is to guess the ids of its questions
         rng = random.SystemRandom()
         self._locator = Locator(settings, nameservers, rng, families=families_from(bind))
+        self._lists = lists
         self.answers: dict[Hashable, Answer] = {}
 
-    def locate(self, lists: Sequence[Wanted], now: float) -> None:
-        for number, wanted in enumerate(lists):
+    def is_done(self) -> bool:
+        return len(self.answers) == len(self._lists)
+
+    def locate(self, now: float) -> None:
+        for number, wanted in enumerate(self._lists):
             self._locator.locate(number, wanted.where, now)
 
     def receive(self, event: ShellInput, now: float) -> None:
@@ -100,8 +112,10 @@ async def _resolve(
     bind: str,
     lists: Sequence[Wanted],
 ) -> list[Answer]:
-    node = _Resolution(settings, nameservers, bind)
+    node = _Resolution(settings, nameservers, bind, lists)
     async with Driver(node, bind=bind) as driver:
-        driver.do(lambda now: node.locate(lists, now))
-        await driver.until(lambda: len(node.answers) == len(lists), None)
+        driver.do(node.locate)
+        if not await driver.until(node.is_done, _PATIENCE_S):
+            click.echo("waiting for the name servers ...", err=True)
+            await driver.until(node.is_done, None)
     return [node.answers[number] for number in range(len(lists))]

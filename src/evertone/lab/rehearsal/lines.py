@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from evertone.events import (
-    BOUND,
-    Event,
-)
+from evertone.events import BOUND, Event
 from evertone.lab.rehearsal.ledger import Kept
 from evertone.lab.rehearsal.report import LineReport
 from evertone.lab.rehearsal.site import INSTANCE, PHONE, Site

@@ -13,11 +13,7 @@ from itertools import pairwise
 from math import inf
 
 from evertone.config.settings import LineSettings, PhoneSettings
-from evertone.events import (
-    LEFT,
-    Event,
-    Unregistered,
-)
+from evertone.events import LEFT, Event, Unregistered
 from evertone.lab.rehearsal.calls import CallPlan
 from evertone.lab.rehearsal.play import rehearse
 from evertone.lab.rehearsal.report import Rehearsal
