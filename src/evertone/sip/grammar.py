@@ -155,6 +155,10 @@ KEYS: Final = _usual_keys()
 """The spellings that nearly all messages use, to the key that names compare by."""
 
 
+HEADS: Final = {f"{name}:": (name, key) for name, key in KEYS.items()}
+"""What such a header line has before its blank, to the name and that key."""
+
+
 def header_key(name: str) -> str:
     """The key that header names compare by: long form, lower case (RFC 3261 §7.3.1, §7.3.3).
 

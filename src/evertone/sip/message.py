@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from evertone.errors import SipParseError
-from evertone.sip.grammar import KEYS, header_key, parse_integer
+from evertone.sip.grammar import HEADS, KEYS, header_key, parse_integer
 from evertone.sip.headers import Header, Index, Message, enter
 from evertone.sip.values import Uri, parse_uri
 
@@ -171,12 +171,13 @@ def _headers(text: str) -> tuple[list[Header], Index]:
     index: Index = {}
     try:
         for line in lines:
-            name, _, value = line.partition(": ")
+            head, _, value = line.partition(" ")
+            name, key = HEADS[head]
             headers.append((name, value))
-            index[KEYS[name]] = value
+            index[key] = value
     except KeyError:
         return _any_headers(lines)
-    if len(index) != len(lines) or "" in index.values():  # one stands twice, or has no colon
+    if len(index) != len(lines):  # a header stands twice
         return _any_headers(lines)
     return headers, index
 
