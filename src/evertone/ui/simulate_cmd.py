@@ -24,6 +24,7 @@ from evertone.observe.page import render
 from evertone.observe.text import printable
 from evertone.observe.timeline import summary, timeline, timeline_text, verdict
 from evertone.ui.options import files_argument, json_option
+from evertone.ui.progress import Progress
 from evertone.ui.records import check_records, records_options, zone_for
 
 __all__ = ["command"]
@@ -236,15 +237,18 @@ def command(
             "no line is in use: one needs account.X.enable = 1, a user_name and "
             "sip_server.1.address"
         )
-    rehearsal = rehearse(
-        settings,
-        zone=zone_for(settings, zone_file, live, dns, bind),
-        faults=faults,
-        calls=calls,
-        for_s=for_s,
-        seed=seed,
-        keep_packets=with_ladder or html is not None,
-    )
+    zone = zone_for(settings, zone_file, live, dns, bind)
+    with Progress(f"rehearsing {time_text(for_s)}") as progress:
+        rehearsal = rehearse(
+            settings,
+            zone=zone,
+            faults=faults,
+            calls=calls,
+            for_s=for_s,
+            seed=seed,
+            keep_packets=with_ladder or html is not None,
+            progress=progress,
+        )
     if html is not None:
         _write(html, render(rehearsal))
     if as_json:

@@ -11,7 +11,7 @@ from evertone.config.settings import PhoneSettings
 from evertone.errors import ConfigError, FaultError, UsageError
 from evertone.events import Event, FailedBack, Refreshed, Registered
 from evertone.lab.rehearsal.calls import CallPlan, parse_calls
-from evertone.lab.rehearsal.play import rehearse
+from evertone.lab.rehearsal.play import Progress, rehearse
 from evertone.lab.rehearsal.report import CallEnd, Rehearsal
 from evertone.lab.rehearsal.site import Site, survey
 from evertone.lab.rehearsal.spans import total_s
@@ -270,7 +270,9 @@ def test_nothing_is_placed_that_cannot_end_in_time() -> None:
 
 
 def test_same_arguments_same_result() -> None:
-    def run() -> Rehearsal:
+    told: list[float] = []
+
+    def run(progress: Progress | None = None) -> Rehearsal:
         return rehearse(
             example("guide-failover"),
             faults=["server1.primary lose:30% 10m..40m", "dns delay:2s 5m..50m"],
@@ -278,12 +280,16 @@ def test_same_arguments_same_result() -> None:
             for_s=HOUR,
             seed=7,
             keep_packets=True,
+            progress=progress,
         )
 
-    one, two = run(), run()
-    assert one.events == two.events
-    assert one.wire == two.wire
-    assert one.calls == two.calls
+    one, two, watched = run(), run(), run(told.append)
+    assert one.events == two.events == watched.events
+    assert one.wire == two.wire == watched.wire
+    assert one.calls == two.calls == watched.calls
+    assert told == sorted(set(told))
+    assert 0 < told[0] < 0.02
+    assert 0.98 < told[-1] < 1
 
 
 def test_a_site_serves_many_rehearsals() -> None:

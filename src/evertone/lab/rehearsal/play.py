@@ -7,7 +7,8 @@ production; nothing here tells it what to do. Same arguments, same result.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
 
 from evertone.config.settings import PhoneSettings
 from evertone.errors import FaultError, UsageError
@@ -44,11 +45,15 @@ from evertone.model import Target, Transport
 from evertone.phone.identity import LINE_PARAM
 from evertone.phone.phone import Phone
 
-__all__ = ["MAX_FOR_S", "rehearse"]
+__all__ = ["MAX_FOR_S", "Progress", "rehearse"]
+
+Progress: TypeAlias = Callable[[float], None]
+"""Is told what share of a rehearsal is over."""
 
 MAX_FOR_S = 366 * 86_400.0
 _MAX_EXPIRES_S = 2**31 - 1  # the lab's registrars grant what is asked for
 _NONCE_LIFETIME_S = 7 * 86_400.0  # a challenge is asked for once, not with every refresh
+_PARTS = 200  # so often progress is told
 _LOOK_S = 10.0  # what has happened has had its consequences by then, a call to the phone too
 
 
@@ -150,10 +155,15 @@ class _Play:
         self.watch = watch
         self.tally.watched = None if watch is None else self._watched
 
-    def run(self, for_s: float) -> float:
+    def run(self, for_s: float, progress: Progress | None) -> float:
         """Run for ``for_s`` seconds, or until the watch has seen enough; when it was over."""
-        self.world.run_till(lambda: self.over, for_s - self.world.now)
-        return self.world.now
+        world = self.world
+        if progress is not None:
+            for part in range(1, _PARTS):
+                world.run_till(lambda: self.over, for_s * part / _PARTS - world.now)
+                progress(part / _PARTS)
+        world.run_till(lambda: self.over, for_s - world.now)
+        return world.now
 
     def _watched(self, event: Event) -> None:
         assert self.watch is not None
@@ -225,6 +235,7 @@ def rehearse(
     incoming_every_s: float | None = None,
     keep_packets: bool = False,
     watch: Watch | None = None,
+    progress: Progress | None = None,
 ) -> Rehearsal:
     """Run ``settings`` for ``for_s`` simulated seconds in a lab made for them.
 
@@ -233,8 +244,9 @@ def rehearse(
     strikes made of them. ``incoming_every_s``: somebody calls each line that often, and whenever
     something has changed, by whichever server lets it ring; fills ``incoming``.
     ``keep_packets`` fills ``wire``, for ladders. ``watch`` may end it before its time: what
-    happens until then is the same with and without one. Raises ConfigError where no line is in use,
-    FaultError and UsageError that say what would be right.
+    happens until then is the same with and without one. ``progress`` is told now and then what
+    share of ``for_s`` is over. Raises ConfigError where no line is in use, FaultError and
+    UsageError that say what would be right.
     """
     if not 0 < for_s <= MAX_FOR_S:
         raise UsageError(f"a rehearsal lasts more than 0 s and at most {time_text(MAX_FOR_S)}")
@@ -254,4 +266,4 @@ def rehearse(
     play.world.do(PHONE, play.phone.start)
     if calls is not None:
         play.outgoing.schedule(calls, for_s)
-    return play.report(play.run(for_s), strikes, calls)
+    return play.report(play.run(for_s, progress), strikes, calls)
