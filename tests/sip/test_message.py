@@ -417,3 +417,53 @@ def test_arbitrary_header_values(name: str, value: str) -> None:
 @given(st.integers(0, len(REGISTER)), st.binary(max_size=4), st.integers(0, 8))
 def test_mutations_of_a_real_message(place: int, insert: bytes, cut: int) -> None:
     swallow(REGISTER[:place] + insert + REGISTER[place + cut :])
+
+
+@pytest.mark.parametrize(
+    ("via", "branch", "host", "port"),
+    [
+        ("SIP/2.0/UDP a.example:5070;rport;branch=z9hG4bKx", "z9hG4bKx", "a.example", 5070),
+        ("SIP / 2.0 / UDP [2001:db8::1] ;branch=z9hG4bKx", "z9hG4bKx", "[2001:db8::1]", None),
+        ('SIP/2.0/UDP a;x="y;branch=n";branch=z9hG4bKx', "z9hG4bKx", "a", None),
+        ("SIP/2.0/UDP a;branch=z9hG4bKx, SIP/2.0/UDP b;branch=z9hG4bKy", "z9hG4bKx", "a", None),
+        ("SIP/2.0/UDP a", "", "a", None),
+    ],
+)
+def test_branch_and_sent_by_are_those_of_the_topmost_via(
+    via: str, branch: str, host: str, port: int | None
+) -> None:
+    for read_before in (True, False):
+        message = parse(register(f"Via: {via}", drop="Via"))
+        if read_before:
+            assert message.via.branch == branch
+        assert (message.branch, message.sent_by) == (branch, (host, port))
+
+
+def test_a_sent_by_that_is_none() -> None:
+    message = parse(register("Via: SIP/2.0/UDP;branch=z9hG4bKx", drop="Via"))
+    with pytest.raises(SipParseError):
+        _ = message.sent_by
+
+
+@pytest.mark.parametrize("lines", [["Contact: *"], ["Contact: *,"], ["Contact: ,*"]])
+def test_a_star_is_no_contact(lines: list[str]) -> None:
+    message = parse(register(*lines, drop="Contact"))
+    assert message.contacts == ()
+    assert message.contact_star
+
+
+@pytest.mark.parametrize("lines", [[], ["Contact: "], ["Contact: ,"]])
+def test_no_contact(lines: list[str]) -> None:
+    message = parse(register(*lines, drop="Contact"))
+    assert message.contacts == ()
+    assert not message.contact_star
+
+
+def test_several_contacts_of_one_line_and_of_two() -> None:
+    message = parse(register("Contact: <sip:a>, <sip:b,c@d>", "m: sip:d", drop="Contact"))
+    assert [str(each.uri) for each in message.contacts] == ["sip:a", "sip:b,c@d", "sip:d"]
+
+
+def test_expires_twice_is_no_number() -> None:
+    with pytest.raises(SipParseError):
+        _ = parse(register("Expires: 1", "Expires: 2")).expires

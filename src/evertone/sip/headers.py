@@ -26,6 +26,7 @@ from evertone.sip.values import (
     parse_cseq,
     parse_name_addr,
     parse_retry_after,
+    parse_sent_by,
     parse_via,
 )
 
@@ -250,14 +251,25 @@ class Message:
             value = self._cache["branch"] = self._plain_branch() or self.via.branch
         return value
 
-    def _plain_branch(self) -> str:
+    @property
+    def sent_by(self) -> tuple[str, int | None]:
+        """Host and port of the topmost Via's sent-by; read as :attr:`branch` is."""
+        line = self._plain_via()
+        if line:
+            return parse_sent_by(line.partition(";")[0])
+        return self.via.host, self.via.port
+
+    def _plain_via(self) -> str:
+        """The topmost Via's line where it is alone there, quotes nothing, and was not read yet."""
         if "via" not in self._cache:
-            lines = (self._index or self.indexed()).get("via")
-            if isinstance(lines, str) and "," not in lines and '"' not in lines:
-                branch = lines.partition(";branch=")[2].partition(";")[0]
-                if branch and is_token(branch):
-                    return branch
+            line = (self._index or self.indexed()).get("via")
+            if isinstance(line, str) and "," not in line and '"' not in line:
+                return line
         return ""
+
+    def _plain_branch(self) -> str:
+        branch = self._plain_via().partition(";branch=")[2].partition(";")[0]
+        return branch if branch and is_token(branch) else ""
 
     @property
     def vias(self) -> tuple[Via, ...]:
@@ -301,8 +313,12 @@ class Message:
         """The Contacts; empty for none and for ``*``."""
         value: tuple[NameAddr, ...] | None = self._cache.get("contact")
         if value is None:
-            elements = self._elements("contact")
-            value = () if elements == ["*"] else tuple(map(parse_name_addr, elements))
+            line = (self._index or self.indexed()).get("contact")
+            if line and isinstance(line, str) and line != "*" and "," not in line:
+                value = (parse_name_addr(line),)
+            else:
+                elements = self._elements("contact")
+                value = () if elements == ["*"] else tuple(map(parse_name_addr, elements))
             self._cache["contact"] = value
         return value
 
@@ -409,6 +425,9 @@ class Message:
 
     def _number(self, key: str, most: int = MAX_INTEGER) -> int | None:
         value: int | None = self._cache.get(key)
-        if value is None and key in (self._index or self.indexed()):
-            value = self._cache[key] = parse_integer(self._single(key), key, most)
+        if value is None:
+            text = (self._index or self.indexed()).get(key)
+            if text is not None:
+                text = text if isinstance(text, str) else self._single(key)
+                value = self._cache[key] = parse_integer(text, key, most)
         return value

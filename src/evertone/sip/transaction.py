@@ -19,7 +19,6 @@ from typing import Final
 from evertone.errors import LimitError, SipParseError, UsageError
 from evertone.schedule import SipTimers
 from evertone.sip import build
-from evertone.sip.grammar import find_param
 from evertone.sip.merged import MergedRequests
 from evertone.sip.message import Message, Request, Response
 from evertone.sip.transaction_effects import (
@@ -413,16 +412,15 @@ def _is_active(tx: Transaction, is_client: bool) -> bool:
 
 def _server_key(request: Request, method: str) -> Hashable:
     """What finds a server transaction: RFC 3261 §17.2.3, for clients of RFC 2543 as well."""
-    via = request.via
-    branch = find_param(via.params, "branch") or ""
+    branch = request.branch
     if branch.startswith(build.MAGIC_COOKIE):
-        return (branch, via.host, via.port, method)
+        return (branch, *request.sent_by, method)
     return (
         request.uri,
         request.from_.tag,
         request.call_id,
         request.cseq.number,
-        str(via),
+        str(request.via),
         method,
     )
 

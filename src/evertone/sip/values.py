@@ -37,6 +37,7 @@ __all__ = [
     "parse_host_port",
     "parse_name_addr",
     "parse_retry_after",
+    "parse_sent_by",
     "parse_uri",
     "parse_via",
     "read_expires",
@@ -395,6 +396,12 @@ def parse_via(text: str) -> Via:
     transport, host, port, protocol = sent_by
     params = parse_params(semicolon + tail) if semicolon else ()
     return _tuple(Via, (transport, host, port, params, protocol))
+
+
+def parse_sent_by(text: str) -> tuple[str, int | None]:
+    """Host and port of what a Via has before its parameters."""
+    _, host, port, _ = _cached_sent_by(text) if len(text) <= _CACHED_TEXT else _sent_by(text)
+    return host, port
 
 
 def _sent_by(text: str) -> tuple[str, str, int | None, str]:
