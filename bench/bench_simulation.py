@@ -21,7 +21,7 @@ from bench.rows import Row, cpu_s, row
 from bench.site import Plan, Site, Trace
 
 SEED = 4605
-RUNS = 3
+RUNS = 5
 
 DAY = Plan(lines=1000, hours=24, outage_at_refresh=12, digest=False)
 DIGEST = Plan(lines=1000, hours=24, outage_at_refresh=12)
