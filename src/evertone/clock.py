@@ -45,19 +45,13 @@ class TimerTable(Generic[K]):
         entries[key] = entry = (at, seq, key)
         heappush(heap, entry)
         if moved is not None:
-            if heap[0] is moved:
-                self._trim()
-            else:
-                self._limit()
+            self._void(moved)
 
     def cancel(self, key: K) -> None:
         """Forget the timer ``key``; harmless if it is not set."""
         entry = self._at.pop(key, None)
         if entry is not None:
-            if self._heap[0] is entry:
-                self._trim()
-            else:
-                self._limit()
+            self._void(entry)
 
     def deadline(self, key: K) -> float | None:
         """When ``key`` fires, or None if it is not set."""
@@ -98,10 +92,12 @@ class TimerTable(Generic[K]):
         while heap and current.get(heap[0][2]) is not heap[0]:
             heappop(heap)
 
-    def _limit(self) -> None:
-        """Take out all that is void, if that is most of it."""
+    def _void(self, entry: tuple[float, int, K]) -> None:
+        """``entry`` counts no more. Take it from the top, or all that is void if that is most."""
         heap = self._heap
-        if len(heap) > _SPARE + 4 * len(self._at):
+        if heap[0] is entry:
+            self._trim()
+        elif len(heap) > _SPARE + 4 * len(self._at):
             heap[:] = self._at.values()
             heapify(heap)
 

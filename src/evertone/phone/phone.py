@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from evertone.clock import TimerTable, earliest
 from evertone.config.settings import PhoneSettings
-from evertone.dns.locate import BOTH_FAMILIES, Families, Where
+from evertone.dns.locate import BOTH_FAMILIES, Families
 from evertone.dns.locator import Located, LocateFailed, Locator
 from evertone.dns.order import Draw
 from evertone.errors import SipParseError, UsageError
@@ -30,7 +30,7 @@ from evertone.flows import (
     Transmit,
     Unreachable,
 )
-from evertone.model import Cause, Group, Transport
+from evertone.model import Cause
 from evertone.phone.call_states import CallEvent
 from evertone.phone.calls import Calls
 from evertone.phone.exchange import Exchange
@@ -38,7 +38,7 @@ from evertone.phone.exchanges import Exchanges
 from evertone.phone.flow_table import Flow, FlowTable
 from evertone.phone.keepalive import PONG, KeepAlive
 from evertone.phone.line import LOCATE, Line
-from evertone.phone.redirect import Place
+from evertone.phone.redirect import Place, where_of
 from evertone.phone.refusal import refusal_of
 from evertone.phone.services import Services
 from evertone.phone.snapshot import PhoneSnapshot
@@ -56,7 +56,6 @@ from evertone.sip.sdp import Direction
 __all__ = ["Phone"]
 
 _REDIRECT = "redirect"
-_TRANSPORT_TYPES = {Transport.UDP: 0, Transport.TCP: 1, Transport.TLS: 2}
 _IDLE_DATAGRAM = b"\r\n\0"
 
 
@@ -452,14 +451,8 @@ class Phone:
 
     def _locate_place(self, exchange: Exchange, place: Place, now: float) -> None:
         """A9: the name that a redirect gave."""
-        where = Where(
-            group=Group.SERVER1,  # means nothing here: only the targets are asked for
-            address=place.uri.host,
-            port=place.uri.port or 0,
-            transport_type=_TRANSPORT_TYPES[place.transport],
-        )
         ticket = (_REDIRECT, exchange.id, exchange.redirects)
-        self._locator.locate(ticket, where, now, someone_waits=True)
+        self._locator.locate(ticket, where_of(place), now, someone_waits=True)
 
 
 def _server_holder(tid: int) -> tuple[str, int]:

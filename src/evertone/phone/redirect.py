@@ -5,14 +5,17 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
-from evertone.model import Target, Transport
+from evertone.dns.locate import Where
+from evertone.model import Group, Target, Transport
 from evertone.phone.reading import lenient
 from evertone.sip.message import Response
 from evertone.sip.values import NameAddr, Uri
 
-__all__ = ["MAX_REDIRECTS", "Place", "literal_target", "places_of", "transport_of"]
+__all__ = ["MAX_REDIRECTS", "Place", "literal_target", "places_of", "transport_of", "where_of"]
 
 MAX_REDIRECTS = 5  # places tried for one request, over all its redirects
+
+_TRANSPORT_TYPES = {Transport.UDP: 0, Transport.TCP: 1, Transport.TLS: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,16 @@ def places_of(response: Response, origin: Target) -> list[Place]:
     wanted = sorted(contacts, key=_q, reverse=True)
     places = [_place(contact.uri, origin) for contact in wanted]
     return [place for place in places if place is not None][:MAX_REDIRECTS]
+
+
+def where_of(place: Place) -> Where:
+    """What is to be located for a place that is a name."""
+    return Where(
+        group=Group.SERVER1,  # means nothing here: only the targets are asked for
+        address=place.uri.host,
+        port=place.uri.port or 0,
+        transport_type=_TRANSPORT_TYPES[place.transport],
+    )
 
 
 def literal_target(uri: Uri, transport: Transport, tls_name: str = "") -> Target | None:

@@ -157,8 +157,7 @@ class TransactionLayer:
         are too many transactions, UsageError for a branch that is in use.
         """
         run = self._run
-        if now >= run.sweep_at:
-            run.sweep(now)
+        run.sweep(now)
         if len(run.clients) + len(run.servers) >= self._limits.transactions:
             raise LimitError("too many transactions")
         method = request.method
@@ -228,8 +227,7 @@ class TransactionLayer:
         """Take a parsed message. ``source``: the peer's address and port, for the ``received``
         and ``rport`` of a request's Via (RFC 3581 §4)."""
         run = self._run
-        if now >= run.sweep_at:
-            run.sweep(now)
+        run.sweep(now)
         run.flow = flow
         try:
             if isinstance(message, Response):

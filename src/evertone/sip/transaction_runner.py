@@ -124,6 +124,7 @@ class Runner:
         "_lingering_long",
         "_lingering_short",
         "_schedules",
+        "_sweep_at",
         "_tids",
         "abandoned_limit",
         "by_tid",
@@ -134,7 +135,6 @@ class Runner:
         "rng",
         "servers",
         "sip_timers",
-        "sweep_at",
         "timeout_s",
         "timers",
     )
@@ -156,7 +156,7 @@ class Runner:
         self.let_go: OrderedDict[int, Transaction] = OrderedDict()
         self.out: list[SipEffect] = []
         self.flow = 0  # where the message at hand came from
-        self.sweep_at = NEVER
+        self._sweep_at = NEVER  # when the first of them has lingered for long enough
         self._ended = ended
         self._tids = 0
         self.timers: TimerTable[int] = TimerTable()
@@ -199,8 +199,9 @@ class Runner:
                 self._ended(tx, now)
 
     def sweep(self, now: float) -> None:
-        """Forget those that have absorbed repetitions for long enough. Not before ``sweep_at``
-        is there anything to do."""
+        """Forget those that have absorbed repetitions for long enough."""
+        if now < self._sweep_at:
+            return
         sweep_at = NEVER
         for queue in (self._lingering_short, self._lingering_long):
             while queue:
@@ -210,7 +211,7 @@ class Runner:
                     break
                 queue.popleft()
                 self._forget(tx, now)
-        self.sweep_at = sweep_at
+        self._sweep_at = sweep_at
 
     # --- the interpreter ---
 
@@ -240,8 +241,7 @@ class Runner:
 
     def handle_timer(self, now: float) -> None:
         """Feed the timers that have fallen due."""
-        if now >= self.sweep_at:
-            self.sweep(now)
+        self.sweep(now)
         for tid in self.timers.pop_due(now):
             tx = self.by_tid.get(tid)
             if tx is None:
@@ -431,8 +431,8 @@ class Runner:
     def _linger(self, tx: Transaction, queue: deque[Transaction], at: float) -> None:
         tx.gone_at = at
         queue.append(tx)
-        if at < self.sweep_at:
-            self.sweep_at = at
+        if at < self._sweep_at:
+            self._sweep_at = at
         self._retire(tx)
 
     def _retire(self, tx: Transaction) -> None:

@@ -160,7 +160,8 @@ class _Play:
         world = self.world
         if progress is not None:
             for part in range(1, _PARTS):
-                world.run_till(lambda: self.over, for_s * part / _PARTS - world.now)
+                if world.run_till(lambda: self.over, for_s * part / _PARTS - world.now):
+                    break
                 progress(part / _PARTS)
         world.run_till(lambda: self.over, for_s - world.now)
         return world.now
